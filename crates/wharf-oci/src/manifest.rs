@@ -50,7 +50,7 @@ pub struct RawManifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParsedManifest {
     /// One image.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     /// Several, by platform.
     Index(Index),
 }
@@ -176,9 +176,7 @@ impl RawManifest {
     pub fn parse(&self) -> Result<ParsedManifest, ManifestError> {
         match self.media_type.kind() {
             MediaTypeKind::Index => Ok(ParsedManifest::Index(serde_json::from_slice(&self.bytes)?)),
-            _ => Ok(ParsedManifest::Manifest(serde_json::from_slice(
-                &self.bytes,
-            )?)),
+            _ => Ok(ParsedManifest::Manifest(Box::new(serde_json::from_slice(&self.bytes)?))),
         }
     }
 }
