@@ -52,7 +52,7 @@ pub enum ParsedManifest {
     /// One image.
     Manifest(Box<Manifest>),
     /// Several, by platform.
-    Index(Index),
+    Index(Box<Index>),
 }
 
 /// Why a document is not a manifest that Wharf can use.
@@ -175,8 +175,12 @@ impl RawManifest {
     /// Reads it.
     pub fn parse(&self) -> Result<ParsedManifest, ManifestError> {
         match self.media_type.kind() {
-            MediaTypeKind::Index => Ok(ParsedManifest::Index(serde_json::from_slice(&self.bytes)?)),
-            _ => Ok(ParsedManifest::Manifest(Box::new(serde_json::from_slice(&self.bytes)?))),
+            MediaTypeKind::Index => Ok(ParsedManifest::Index(Box::new(serde_json::from_slice(
+                &self.bytes,
+            )?))),
+            _ => Ok(ParsedManifest::Manifest(Box::new(serde_json::from_slice(
+                &self.bytes,
+            )?))),
         }
     }
 }
