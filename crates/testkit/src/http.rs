@@ -1,0 +1,111 @@
+//! A blocking HTTP/1.1 client of a hundred lines: enough to push content into a registry on loopback, and to look at what
+//! it serves, without any code of Wharf's own client.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// How long a server on loopback may take.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// Header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl HttpResponse {
+    /// The first header field called `name` (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Sends one request to `address` (`host:port`) over plain TCP and reads the answer to its end.
+///
+/// Panics when the server cannot be reached or does not speak HTTP.
+pub fn http_request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> HttpResponse {
+    let mut stream = TcpStream::connect(address)
+        .unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
+    stream
+        .set_read_timeout(Some(LIMIT))
+        .expect("a time limit above zero");
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").expect("writing to a string");
+    }
+    head.push_str("\r\n");
+    stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(body))
+        .unwrap_or_else(|error| panic!("{method} {address}{path}: {error}"));
+    read_response(stream, method == "HEAD")
+        .unwrap_or_else(|error| panic!("{method} {address}{path}: {error}"))
+}
+
+fn read_response(stream: TcpStream, without_body: bool) -> std::io::Result<HttpResponse> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let status = line
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| std::io::Error::other(format!("no status line: {line:?}")))?;
+    let mut headers = Vec::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut response = HttpResponse {
+        status,
+        headers,
+        body: Vec::new(),
+    };
+    if without_body {
+        return Ok(response);
+    }
+    if response.header("transfer-encoding") == Some("chunked") {
+        response.body = read_chunks(&mut reader)?;
+    } else {
+        reader.read_to_end(&mut response.body)?;
+    }
+    Ok(response)
+}
+
+fn read_chunks(reader: &mut BufReader<TcpStream>) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let size = u64::from_str_radix(line.trim(), 16).map_err(std::io::Error::other)?;
+        let before = body.len();
+        reader.take(size).read_to_end(&mut body)?;
+        if size == 0 || body.len() == before {
+            return Ok(body);
+        }
+        reader.read_line(&mut line)?;
+    }
+}

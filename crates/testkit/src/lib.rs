@@ -1,0 +1,34 @@
+//! What tests of Wharf stand on.
+//!
+//! - [`Sandbox`]: a home, a store and an environment of their own, and the real `wharf` binary run in them.
+//! - [`ImageBuilder`], [`IndexBuilder`], [`TarBuilder`]: images of every kind, the same bytes each time.
+//! - [`TestRegistry`], [`DockerDaemon`], and [`Sandbox::podman`] and its like: the real peers, isolated from the machine.
+//! - [`list_tree`], [`compare_trees`]: file trees, entry by entry.
+//!
+//! Where a peer is not installed, [`Peer::installed`] says so aloud and the test returns: nothing is skipped in silence.
+//! Failures of the set-up are panics: they end the test that caused them, with the reason.
+
+mod files;
+
+mod http;
+mod image;
+mod peers;
+mod process;
+mod sandbox;
+mod servers;
+mod tar;
+mod tools;
+mod tree;
+
+pub use files::{read, write};
+pub use http::{HttpResponse, http_request};
+pub use image::{
+    Artifact, Blob, BuiltImage, BuiltIndex, BuiltLayer, Dialect, ImageBuilder, IndexBuilder,
+    LayerCompression, docker_archive, oci_archive, write_oci_layout,
+};
+pub use peers::{Peer, running_as_root, skip};
+pub use process::{Output, ProgramCommand};
+pub use sandbox::Sandbox;
+pub use servers::{DockerDaemon, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, TestRegistry};
+pub use tar::{Entry, EntryKind, LongNames, TarBuilder};
+pub use tree::{TreeEntry, compare_trees, list_tree};
