@@ -30,7 +30,7 @@ pub async fn copy_image<S: ImageSource, D: ImageSink>(
     sink: &D,
     root: RawManifest,
     options: &CopyOptions,
-    events: EventSink<'_>,
+    events: &EventSink,
 ) -> Result<ImageGraph, EndpointError> {
     let graph = resolve(source, root, options).await?;
     let layers = distinct_layers(&graph);

@@ -39,7 +39,7 @@ pub trait ImageSource: Send + Sync {
 /// Where an image is wanted.
 pub trait ImageSink: Send + Sync {
     /// Says what is going to come, before the first layer does.
-    fn announce(&self, layers: &[LayerPart], events: EventSink<'_>);
+    fn announce(&self, layers: &[LayerPart], events: &EventSink);
 
     /// Takes one layer, or finds that it is here already.
     fn put_layer<S: ImageSource>(
@@ -69,7 +69,7 @@ pub struct LayerTask<'a, S> {
     /// Where its bytes are.
     pub source: &'a S,
     /// Whom to tell.
-    pub events: EventSink<'a>,
+    pub events: &'a EventSink,
 }
 
 impl<S> std::fmt::Debug for LayerTask<'_, S> {

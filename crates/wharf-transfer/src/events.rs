@@ -1,5 +1,7 @@
 //! What a transfer tells while it runs. Data, not text for a terminal: the one who draws decides.
 
+use std::sync::Arc;
+
 use wharf_oci::{Digest, Repository};
 
 /// Something that happened in a pull, push or load.
@@ -99,7 +101,7 @@ pub enum LayerProgress {
 }
 
 /// Where events go. Called from several threads, so it must be quick.
-pub type EventSink<'a> = &'a (dyn Fn(TransferEvent) + Send + Sync);
+pub type EventSink = Arc<dyn Fn(TransferEvent) + Send + Sync>;
 
 impl TransferEvent {
     /// A layer event for the blob or layer `digest`.
