@@ -1,0 +1,15 @@
+//! One file per command, called by the command's words: its description for [`crate::arguments`], what it makes of its
+//! options, and what it prints.
+
+mod buildx;
+mod format_option;
+pub(crate) mod global_options;
+mod image;
+mod manifest;
+mod program;
+mod registry;
+mod root;
+mod system;
+
+pub(crate) use program::help::{help, without_subcommand};
+pub(crate) use root::ROOT;

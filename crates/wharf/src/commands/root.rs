@@ -1,0 +1,94 @@
+//! The table of all commands.
+
+use crate::arguments::{Command, Group};
+
+use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
+use super::{buildx, image, manifest, program, registry, system};
+
+/// `wharf`, with everything below it.
+pub(crate) static ROOT: Command = Command {
+    name: "wharf",
+    synopsis: "[OPTIONS] COMMAND [ARG...]",
+    summary: "Everything that Docker does with container images, without a daemon",
+    flags: &[
+        CONFIG,
+        DEBUG,
+        HOST,
+        LOG_FORMAT,
+        LOG_LEVEL,
+        ROOT_FOLDER,
+        VERSION,
+    ],
+    subcommands: &[
+        // Common
+        Command {
+            group: Group::Common,
+            ..image::pull::COMMAND
+        },
+        Command {
+            group: Group::Common,
+            ..image::push::COMMAND
+        },
+        Command {
+            name: "images",
+            group: Group::Common,
+            other_names: &[],
+            ..image::list::COMMAND
+        },
+        Command {
+            group: Group::Common,
+            ..registry::login::COMMAND
+        },
+        Command {
+            group: Group::Common,
+            ..registry::logout::COMMAND
+        },
+        Command {
+            group: Group::Common,
+            ..registry::search::COMMAND
+        },
+        Command {
+            group: Group::Common,
+            ..system::version::COMMAND
+        },
+        Command {
+            group: Group::Common,
+            ..system::info::COMMAND
+        },
+        // Management
+        Command {
+            group: Group::Management,
+            ..buildx::COMMAND
+        },
+        Command {
+            group: Group::Management,
+            ..image::COMMAND
+        },
+        Command {
+            group: Group::Management,
+            ..manifest::COMMAND
+        },
+        Command {
+            group: Group::Management,
+            ..system::COMMAND
+        },
+        // Commands
+        program::completion::COMMAND,
+        image::history::COMMAND,
+        image::import::COMMAND,
+        system::inspect::COMMAND,
+        image::load::COMMAND,
+        Command {
+            name: "rmi",
+            other_names: &[],
+            ..image::remove::COMMAND
+        },
+        image::save::COMMAND,
+        image::tag::COMMAND,
+        program::unshare::COMMAND,
+        // Hidden
+        program::complete::COMMAND,
+        program::manual::COMMAND,
+    ],
+    ..Command::EMPTY
+};

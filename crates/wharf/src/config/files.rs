@@ -1,0 +1,302 @@
+//! Finds the files, reads them, and says which of several values counts.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::environment::{Environment, ProxyVariables};
+
+use super::daemon_json::DaemonJson;
+use super::wharf_toml::WharfToml;
+
+const SYSTEM_WHARF_TOML: &str = "/etc/wharf/wharf.toml";
+const SYSTEM_DAEMON_JSON: &str = "/etc/docker/daemon.json";
+const SYSTEM_ROOT: &str = "/var/lib/wharf";
+const SYSTEM_CERTIFICATES: &str = "/etc/docker/certs.d";
+/// A configuration larger than this is none.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// Docker's defaults.
+const MAX_CONCURRENT_DOWNLOADS: usize = 3;
+const MAX_CONCURRENT_UPLOADS: usize = 5;
+const MAX_DOWNLOAD_ATTEMPTS: u32 = 5;
+
+/// What counts, after all files are read.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// Folder of the store.
+    pub(crate) root: PathBuf,
+    /// Mirrors of Docker Hub, in order.
+    pub(crate) mirrors: Vec<String>,
+    /// Registries that may be insecure.
+    pub(crate) insecure: Vec<String>,
+    /// Folders of certificates per registry.
+    pub(crate) certificates: Vec<PathBuf>,
+    /// Layers that one pull downloads at once.
+    pub(crate) max_concurrent_downloads: usize,
+    /// Layers that one push uploads at once.
+    pub(crate) max_concurrent_uploads: usize,
+    /// How often one layer is tried.
+    pub(crate) max_download_attempts: u32,
+    /// Proxies, of the environment or else of `daemon.json`.
+    pub(crate) proxies: ProxyVariables,
+    /// `log-level` of the files.
+    pub(crate) log_level: Option<String>,
+    /// `log-format` of the files.
+    pub(crate) log_format: Option<String>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is larger than {MAX_FILE_BYTES} bytes: this is no configuration", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("{} is no JSON that can be used: {source}", path.display())]
+    Json {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("{} cannot be used: {source}", path.display())]
+    Toml {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
+    #[error("{}: `{key}` must be at least 1", path.display())]
+    Zero { path: PathBuf, key: &'static str },
+    #[error("{}: `root` must be an absolute path, and \"{}\" is none", path.display(), root.display())]
+    RelativeRoot { path: PathBuf, root: PathBuf },
+    #[error(
+        "there is no folder for the store: set --root or WHARF_ROOT, since neither HOME nor XDG_DATA_HOME is set"
+    )]
+    NoRoot,
+}
+
+impl Configuration {
+    /// Reads what the environment and the files say.
+    ///
+    /// `root_option` is `--root`; `is_root` whether the process runs as the user root, whose store is the system's.
+    pub(crate) fn load(
+        environment: &Environment,
+        root_option: Option<PathBuf>,
+        is_root: bool,
+    ) -> Result<Self, ConfigError> {
+        let places = Places::of(environment, is_root);
+        let own = places
+            .wharf_tomls
+            .iter()
+            .map(|path| read_toml(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let own: Vec<WharfToml> = own.into_iter().flatten().collect();
+        let docker = places
+            .daemon_jsons
+            .iter()
+            .map(|path| read_json(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let docker: Vec<DaemonJson> = docker.into_iter().flatten().collect();
+
+        let own_first = |from: fn(&WharfToml) -> Option<usize>,
+                         or: fn(&DaemonJson) -> Option<usize>| {
+            // dockerd takes 0 as its default
+            own.iter()
+                .find_map(from)
+                .or_else(|| docker.iter().find_map(or).filter(|value| *value > 0))
+        };
+        let downloads = own_first(
+            |file| file.transfer.max_concurrent_downloads,
+            |file| file.max_concurrent_downloads,
+        );
+        let uploads = own_first(
+            |file| file.transfer.max_concurrent_uploads,
+            |file| file.max_concurrent_uploads,
+        );
+        let attempts = own
+            .iter()
+            .find_map(|file| file.transfer.max_download_attempts)
+            .or_else(|| {
+                docker
+                    .iter()
+                    .find_map(|file| file.max_download_attempts)
+                    .filter(|value| *value > 0)
+            });
+        let root = match root_option.or_else(|| environment.wharf_root.clone()) {
+            Some(root) => root,
+            None => match own.iter().find_map(|file| file.root.clone()) {
+                Some(root) => root,
+                None => places.default_root(environment, &docker)?,
+            },
+        };
+        let mirrors = own.iter().find_map(|file| file.registries.mirrors.clone());
+        let insecure = own.iter().find_map(|file| file.registries.insecure.clone());
+        Ok(Self {
+            root,
+            mirrors: mirrors
+                .or_else(|| docker.iter().find_map(|file| file.registry_mirrors.clone()))
+                .unwrap_or_default(),
+            insecure: insecure
+                .or_else(|| {
+                    docker
+                        .iter()
+                        .find_map(|file| file.insecure_registries.clone())
+                })
+                .unwrap_or_default(),
+            certificates: own
+                .iter()
+                .find_map(|file| file.registries.certificates.clone())
+                .unwrap_or(places.certificates),
+            max_concurrent_downloads: downloads.unwrap_or(MAX_CONCURRENT_DOWNLOADS),
+            max_concurrent_uploads: uploads.unwrap_or(MAX_CONCURRENT_UPLOADS),
+            max_download_attempts: attempts.unwrap_or(MAX_DOWNLOAD_ATTEMPTS),
+            proxies: proxies(environment, docker.first()),
+            log_level: own.iter().find_map(|file| file.log_level.clone()),
+            log_format: own.iter().find_map(|file| file.log_format.clone()),
+        })
+    }
+}
+
+/// Where the files are, the ones that count first.
+struct Places {
+    wharf_tomls: Vec<PathBuf>,
+    daemon_jsons: Vec<PathBuf>,
+    certificates: Vec<PathBuf>,
+    is_root: bool,
+}
+
+impl Places {
+    fn of(environment: &Environment, is_root: bool) -> Self {
+        let user = environment.user_config_folder();
+        let in_user = |path: &str| user.as_ref().map(|folder| folder.join(path));
+        let wharf_tomls = match &environment.wharf_config {
+            Some(path) => vec![path.clone()],
+            None => in_user("wharf/wharf.toml")
+                .into_iter()
+                .chain([SYSTEM_WHARF_TOML.into()])
+                .collect(),
+        };
+        let rootless = |path: &str| in_user(path).filter(|_| !is_root);
+        let daemon_jsons = rootless("docker/daemon.json")
+            .into_iter()
+            .chain([SYSTEM_DAEMON_JSON.into()])
+            .collect();
+        let certificates = rootless("docker/certs.d")
+            .into_iter()
+            .chain([SYSTEM_CERTIFICATES.into()])
+            .collect();
+        Self {
+            wharf_tomls,
+            daemon_jsons,
+            certificates,
+            is_root,
+        }
+    }
+
+    fn default_root(
+        &self,
+        environment: &Environment,
+        docker: &[DaemonJson],
+    ) -> Result<PathBuf, ConfigError> {
+        if self.is_root {
+            let data_root = docker.iter().find_map(|file| file.data_root.as_ref());
+            return Ok(
+                data_root.map_or_else(|| SYSTEM_ROOT.into(), |data_root| data_root.join("wharf"))
+            );
+        }
+        Ok(environment
+            .user_data_folder()
+            .ok_or(ConfigError::NoRoot)?
+            .join("wharf"))
+    }
+}
+
+fn proxies(environment: &Environment, docker: Option<&DaemonJson>) -> ProxyVariables {
+    let ours = environment.proxies.clone();
+    let Some(theirs) = docker.and_then(|file| file.proxies.as_ref()) else {
+        return ours;
+    };
+    ProxyVariables {
+        http: ours.http.or_else(|| theirs.http_proxy.clone()),
+        https: ours.https.or_else(|| theirs.https_proxy.clone()),
+        no_proxy: ours.no_proxy.or_else(|| theirs.no_proxy.clone()),
+    }
+}
+
+fn read_toml(path: &Path) -> Result<Option<WharfToml>, ConfigError> {
+    let Some(bytes) = read_limited(path)? else {
+        return Ok(None);
+    };
+    let file: WharfToml = toml::from_slice(&bytes).map_err(|source| ConfigError::Toml {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    let path = path.to_owned();
+    if let Some(root) = file.root.as_ref().filter(|root| root.is_relative()) {
+        return Err(ConfigError::RelativeRoot {
+            path,
+            root: root.clone(),
+        });
+    }
+    let transfer = &file.transfer;
+    for (key, zero) in [
+        (
+            "max-concurrent-downloads",
+            transfer.max_concurrent_downloads == Some(0),
+        ),
+        (
+            "max-concurrent-uploads",
+            transfer.max_concurrent_uploads == Some(0),
+        ),
+        (
+            "max-download-attempts",
+            transfer.max_download_attempts == Some(0),
+        ),
+    ] {
+        if zero {
+            return Err(ConfigError::Zero { path, key });
+        }
+    }
+    Ok(Some(file))
+}
+
+/// Reads a JSON file; `None` if there is none. An empty file is as good as none, as for Docker.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ConfigError> {
+    let Some(bytes) = read_limited(path)?.filter(|bytes| !bytes.trim_ascii().is_empty()) else {
+        return Ok(None);
+    };
+    let read = serde_json::from_slice(&bytes);
+    read.map(Some).map_err(|source| ConfigError::Json {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_limited(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        // A path through something that is no folder (`/dev/null/config.json`) holds no file either.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,274 @@
+//! The one place that reads the environment. Everything else is told.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// A variable that Wharf knows, for `docs/cli/environment.md`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variable {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does, in one line.
+    pub(crate) meaning: &'static str,
+}
+
+/// Every variable that has an effect or that people may expect to have one.
+pub(crate) const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "WHARF_ROOT",
+        meaning: "Folder of the store; `--root` wins",
+    },
+    Variable {
+        name: "WHARF_CONFIG",
+        meaning: "The one `wharf.toml` to read, instead of the system's and the user's",
+    },
+    Variable {
+        name: "WHARF_LOG",
+        meaning: "What is logged to stderr, as `--log-level` or as `tracing` filters; `--log-level` wins",
+    },
+    Variable {
+        name: "DOCKER_CONFIG",
+        meaning: "Folder of Docker's `config.json` (default `~/.docker`); `--config` wins",
+    },
+    Variable {
+        name: "DOCKER_AUTH_CONFIG",
+        meaning: "Credentials as JSON, like `config.json`; tried before that file, never written",
+    },
+    Variable {
+        name: "DOCKER_DEFAULT_PLATFORM",
+        meaning: "Platform of `pull` and `import` if `--platform` is not given",
+    },
+    Variable {
+        name: "DOCKER_CONTENT_TRUST",
+        meaning: "Refused if on: signatures of Notary version 1 are not verified by Wharf",
+    },
+    Variable {
+        name: "DOCKER_HOST",
+        meaning: "No effect: there is no daemon to connect to",
+    },
+    Variable {
+        name: "DOCKER_CONTEXT",
+        meaning: "No effect, like `DOCKER_HOST`",
+    },
+    Variable {
+        name: "HTTP_PROXY, http_proxy",
+        meaning: "Proxy for registries on plain HTTP",
+    },
+    Variable {
+        name: "HTTPS_PROXY, https_proxy",
+        meaning: "Proxy for registries on HTTPS",
+    },
+    Variable {
+        name: "NO_PROXY, no_proxy",
+        meaning: "Hosts, domains and networks that are reached without a proxy",
+    },
+    Variable {
+        name: "SSL_CERT_FILE",
+        meaning: "Certificates of trusted authorities, instead of the system's",
+    },
+    Variable {
+        name: "SSL_CERT_DIR",
+        meaning: "Folder of such certificates",
+    },
+    Variable {
+        name: "NO_COLOR",
+        meaning: "If set and not empty: no colours, not even on a terminal",
+    },
+    Variable {
+        name: "COLUMNS",
+        meaning: "Width of the terminal, where the terminal does not tell",
+    },
+    Variable {
+        name: "TZ",
+        meaning: "Time zone of the times shown by `history --human=false` and `images --format '{{.CreatedAt}}'`",
+    },
+    Variable {
+        name: "HOME",
+        meaning: "Where `~/.docker` and the defaults of the `XDG_` folders are",
+    },
+    Variable {
+        name: "XDG_DATA_HOME",
+        meaning: "Holds `wharf/`, the store of an ordinary user (default `~/.local/share`)",
+    },
+    Variable {
+        name: "XDG_CONFIG_HOME",
+        meaning: "Holds `wharf/wharf.toml` and rootless Docker's `docker/` (default `~/.config`)",
+    },
+    Variable {
+        name: "PATH",
+        meaning: "Where credential helpers (`docker-credential-NAME`) are found",
+    },
+];
+
+/// What the environment says, read once at the start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment {
+    pub(crate) wharf_root: Option<PathBuf>,
+    pub(crate) wharf_config: Option<PathBuf>,
+    pub(crate) wharf_log: Option<String>,
+    pub(crate) docker_config: Option<PathBuf>,
+    pub(crate) docker_auth_config: Option<String>,
+    pub(crate) docker_default_platform: Option<String>,
+    /// The word, not yet judged: `1`, `true`, `0`, ...
+    pub(crate) docker_content_trust: Option<String>,
+    pub(crate) proxies: ProxyVariables,
+    pub(crate) ssl_cert_file: Option<PathBuf>,
+    pub(crate) ssl_cert_dir: Option<PathBuf>,
+    pub(crate) no_color: bool,
+    pub(crate) columns: Option<usize>,
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) xdg_data_home: Option<PathBuf>,
+    pub(crate) xdg_config_home: Option<PathBuf>,
+    pub(crate) path: Option<OsString>,
+}
+
+/// Proxies as the environment names them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProxyVariables {
+    pub(crate) http: Option<String>,
+    pub(crate) https: Option<String>,
+    pub(crate) no_proxy: Option<String>,
+}
+
+impl Environment {
+    /// Reads the environment of the process.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the environment"
+    )]
+    pub(crate) fn read() -> Self {
+        Self::from_lookup(|name| std::env::var_os(name))
+    }
+
+    /// Reads through a function, which tests give. An empty variable is one that is not set.
+    pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        let raw = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let text = |name: &str| raw(name).map(|value| lossless_text(&value));
+        let path = |name: &str| raw(name).map(PathBuf::from);
+        let absolute = |name: &str| path(name).filter(|path| path.is_absolute()); // as the XDG specification asks
+        Self {
+            wharf_root: path("WHARF_ROOT"),
+            wharf_config: path("WHARF_CONFIG"),
+            wharf_log: text("WHARF_LOG"),
+            docker_config: path("DOCKER_CONFIG"),
+            docker_auth_config: text("DOCKER_AUTH_CONFIG"),
+            docker_default_platform: text("DOCKER_DEFAULT_PLATFORM"),
+            docker_content_trust: text("DOCKER_CONTENT_TRUST"),
+            proxies: ProxyVariables {
+                http: text("HTTP_PROXY").or_else(|| text("http_proxy")),
+                https: text("HTTPS_PROXY").or_else(|| text("https_proxy")),
+                no_proxy: text("NO_PROXY").or_else(|| text("no_proxy")),
+            },
+            ssl_cert_file: path("SSL_CERT_FILE"),
+            ssl_cert_dir: path("SSL_CERT_DIR"),
+            no_color: raw("NO_COLOR").is_some(),
+            columns: text("COLUMNS")
+                .and_then(|columns| columns.parse().ok())
+                .filter(|columns| *columns > 0),
+            home: path("HOME"),
+            xdg_data_home: absolute("XDG_DATA_HOME"),
+            xdg_config_home: absolute("XDG_CONFIG_HOME"),
+            path: raw("PATH"),
+        }
+    }
+
+    /// `$XDG_CONFIG_HOME`, or `~/.config`.
+    pub(crate) fn user_config_folder(&self) -> Option<PathBuf> {
+        self.xdg_config_home
+            .clone()
+            .or_else(|| Some(self.home.as_ref()?.join(".config")))
+    }
+
+    /// `$XDG_DATA_HOME`, or `~/.local/share`.
+    pub(crate) fn user_data_folder(&self) -> Option<PathBuf> {
+        self.xdg_data_home
+            .clone()
+            .or_else(|| Some(self.home.as_ref()?.join(".local/share")))
+    }
+
+    /// The folder of Docker's `config.json`.
+    pub(crate) fn docker_config_folder(&self) -> Option<PathBuf> {
+        self.docker_config
+            .clone()
+            .or_else(|| Some(self.home.as_ref()?.join(".docker")))
+    }
+}
+
+fn lossless_text(value: &OsStr) -> String {
+    value.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::from_lookup(|name| {
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn folders_follow_home_unless_told() {
+        let home = environment(&[("HOME", "/home/anna")]);
+        assert_eq!(home.user_config_folder(), Some("/home/anna/.config".into()));
+        assert_eq!(
+            home.user_data_folder(),
+            Some("/home/anna/.local/share".into())
+        );
+        assert_eq!(
+            home.docker_config_folder(),
+            Some("/home/anna/.docker".into())
+        );
+        let told = environment(&[
+            ("HOME", "/h"),
+            ("XDG_DATA_HOME", "/data"),
+            ("DOCKER_CONFIG", "/d"),
+        ]);
+        assert_eq!(told.user_data_folder(), Some("/data".into()));
+        assert_eq!(told.docker_config_folder(), Some("/d".into()));
+        let relative = environment(&[("HOME", "/h"), ("XDG_DATA_HOME", "data")]);
+        assert_eq!(relative.user_data_folder(), Some("/h/.local/share".into()));
+        assert_eq!(environment(&[]).user_data_folder(), None);
+    }
+
+    #[test]
+    fn upper_case_proxies_win_and_empty_ones_do_not_count() {
+        let both = environment(&[
+            ("HTTP_PROXY", "http://up"),
+            ("http_proxy", "http://low"),
+            ("NO_PROXY", ""),
+        ]);
+        assert_eq!(both.proxies.http.as_deref(), Some("http://up"));
+        assert_eq!(both.proxies.no_proxy, None);
+        assert_eq!(
+            environment(&[("https_proxy", "x")])
+                .proxies
+                .https
+                .as_deref(),
+            Some("x")
+        );
+    }
+
+    #[test]
+    fn every_variable_is_in_the_list() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        Environment::from_lookup(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        });
+        let listed: Vec<&str> = VARIABLES
+            .iter()
+            .flat_map(|variable| variable.name.split(", "))
+            .collect();
+        for name in asked.borrow().iter() {
+            assert!(
+                listed.contains(&name.as_str()),
+                "{name} is read but not documented"
+            );
+        }
+    }
+}

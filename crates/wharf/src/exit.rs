@@ -1,0 +1,55 @@
+//! What the process ends with, and what it says then: the one table from failures to exit codes.
+//!
+//! | code | when |
+//! |---|---|
+//! | 0 | done; also: a question answered with no, help of a group |
+//! | 1 | every failure, and wrong counts of arguments and unknown commands |
+//! | 64 | a `--format` template that cannot be parsed |
+//! | 125 | wrong options |
+//! | 130, 143 | ended by a signal |
+//! | 141 | the reader of our output went away, as for any program that a signal ends |
+
+use std::process::ExitCode;
+
+use crate::arguments::UsageError;
+use crate::printer::{PrintError, Printer};
+
+const FAILURE: u8 = 1;
+const BROKEN_PIPE: u8 = 141;
+
+/// A failure whose exit code is not 1.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Failure {
+    /// What the process ends with.
+    pub(crate) exit_code: u8,
+    /// What is said.
+    pub(crate) text: String,
+}
+
+/// The end of a command.
+pub(crate) fn finished(printer: &Printer, result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|failure| failed(printer, &failure))
+}
+
+/// The end after a failure: says it, unless nobody listens.
+pub(crate) fn failed(printer: &Printer, failure: &anyhow::Error) -> ExitCode {
+    if failure
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(PrintError::is_broken_pipe))
+    {
+        return ExitCode::from(BROKEN_PIPE);
+    }
+    printer.error_line(&format!("{failure:#}"));
+    ExitCode::from(
+        failure
+            .downcast_ref()
+            .map_or(FAILURE, |failure: &Failure| failure.exit_code),
+    )
+}
+
+/// The end after a command line that cannot be understood.
+pub(crate) fn misused(printer: &Printer, mistake: &UsageError) -> ExitCode {
+    printer.error_line(&mistake.to_string());
+    ExitCode::from(mistake.exit_code())
+}

@@ -1,0 +1,49 @@
+//! `wharf`: what Docker does with container images, as one program without a daemon.
+//!
+//! This file is the table of contents: the command line is read, the command is found and run, and what it ends
+//! with becomes the exit code.
+
+mod arguments;
+mod commands;
+mod config;
+mod environment;
+mod exit;
+mod logging;
+mod printer;
+mod session;
+
+use std::process::ExitCode;
+
+use arguments::{Parsed, Run};
+use environment::Environment;
+use printer::Printer;
+use session::Session;
+
+fn main() -> ExitCode {
+    let environment = Environment::read();
+    let printer = Printer::of_process(&environment);
+    let words = std::env::args_os().skip(1);
+    match arguments::parse(&commands::ROOT, words) {
+        Ok(Parsed::Run {
+            path,
+            globals,
+            matches,
+        }) => {
+            let session = match Session::start(environment, printer, &globals) {
+                Ok(session) => session,
+                Err((printer, failure)) => return exit::failed(&printer, &failure),
+            };
+            let result = match path.command.run {
+                Run::Nothing => Ok(ExitCode::SUCCESS),
+                Run::Local(run) => run(&session, &matches),
+                Run::Networked(run) => session.wait_for(run(&session, &matches)),
+            };
+            exit::finished(session.printer(), result)
+        }
+        Ok(Parsed::Group { path, globals }) => {
+            commands::without_subcommand(&printer, &path, &globals)
+        }
+        Ok(Parsed::Help { path, by_letter }) => commands::help(&printer, &path, by_letter),
+        Err(mistake) => exit::misused(&printer, &mistake),
+    }
+}
