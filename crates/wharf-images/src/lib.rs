@@ -1,0 +1,47 @@
+//! What this machine holds: names, images, mountable layers, who uses them, and what may go.
+//!
+//! ```text
+//! <root>/
+//!   store.json                 format of the store and flavour of its layers
+//!   lock                       held while the store is made, migrated or rebuilt
+//!   blobs/, ingest/            manifests, configs, layer blobs (`wharf-blobs`)
+//!   layers/<algorithm>-<hex>/  one unpacked layer, named by its diff ID
+//!       fs/                    the tree, with overlayfs whiteouts
+//!       layer.json             what it is
+//!   layers/<...>.partial/      the same while it is unpacked: `lock`, `fs/`, `state`
+//!   layers/empty/fs/           an empty folder: overlayfs wants two lower layers at least
+//!   removing/                  trees renamed away, to be deleted outside every lock
+//!   wharf.db                   the records
+//!   names.json                 the names once more, for people and for `check`
+//! ```
+//!
+//! Rules that every operation here keeps:
+//! - content is recorded only after it is on disk, and a name is written after its content;
+//! - content disappears inside a write transaction that found it unreachable, so that nobody can
+//!   take it up at the same moment; who wants to use content that no name reaches yet takes a
+//!   [`Lease`] on it *before* looking whether it is there;
+//! - trees are deleted after they were renamed away, when no lock is held.
+
+mod clock;
+mod images;
+mod layers;
+mod leases;
+mod list;
+mod names;
+mod origins;
+mod process;
+mod records;
+mod resolve;
+mod store;
+mod users;
+
+pub use clock::Clock;
+pub use images::{ImageLayer, ImageRecord, RecordImageError};
+pub use layers::{LayerError, LayerFacts, LayerRecord, LayerSlot, LayerWriter};
+pub use leases::{Lease, LeaseError};
+pub use list::{ImageSummary, LabelFilter, ListFilter};
+pub use names::{NameError, NameRecord};
+pub use records::RecordsError;
+pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
+pub use store::{Access, Flavour, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
+pub use users::{ImageUser, UnknownUserKind, UserError, UserKind};

@@ -1,0 +1,10 @@
+//! The store as its callers see it: real folders, real database, several handles at once.
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod names_and_lists;
+#[cfg(test)]
+mod opening;
