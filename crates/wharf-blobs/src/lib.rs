@@ -7,6 +7,7 @@
 //!       lock                     held (flock) by the process that writes
 //!       data                     the bytes so far
 //!       state                    the last checkpoint: how many of them are hashed, and the hasher's state
+//!   ingest/spool-<pid>-<n>       bytes whose digest is not known yet, locked by their writer
 //! ```
 //!
 //! A blob gets its name only after its size and digest were checked and its bytes are on disk.
@@ -16,6 +17,7 @@ mod atomic;
 mod ingest;
 mod lock;
 mod reader;
+mod spool;
 mod store;
 mod sync;
 
@@ -23,5 +25,6 @@ pub use atomic::{sync_directory, write_file};
 pub use ingest::{CHECKPOINT_BYTES, Ingest, IngestError, VerifiedBlob};
 pub use lock::FileLock;
 pub use reader::VerifyingReader;
+pub use spool::Spool;
 pub use store::{BlobError, BlobState, BlobStore, IngestSlot, UnfinishedIngest};
 pub use sync::{BootId, GroupSync};
