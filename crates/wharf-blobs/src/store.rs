@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use wharf_oci::{Algorithm, Digest, Hasher, MANIFEST_LIMIT_BYTES};
@@ -10,6 +11,7 @@ use wharf_oci::{Algorithm, Digest, Hasher, MANIFEST_LIMIT_BYTES};
 use crate::atomic;
 use crate::ingest::{self, Ingest, IngestError, Place};
 use crate::lock::FileLock;
+use crate::spool::{SPOOL_PREFIX, Spool};
 use crate::sync::GroupSync;
 
 const READ_BUFFER_BYTES: usize = 1 << 18;
@@ -20,6 +22,7 @@ pub struct BlobStore {
     blobs: PathBuf,
     ingest: PathBuf,
     sync: GroupSync,
+    serial: AtomicU64,
 }
 
 /// What a process that wants to write a blob finds.
@@ -112,6 +115,7 @@ impl BlobStore {
             blobs,
             ingest,
             sync,
+            serial: AtomicU64::new(0),
         })
     }
 
@@ -225,6 +229,26 @@ impl BlobStore {
                 Err(error) => return Err(io_error(&directory)(error)),
             }
         }
+    }
+
+    /// A file for bytes whose digest is not known yet.
+    pub fn spool(&self) -> Result<Spool, BlobError> {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        Spool::create(&self.ingest, serial).map_err(io_error(&self.ingest))
+    }
+
+    /// Deletes the spool files of dead processes.
+    pub fn sweep_spools(&self) -> Result<(), BlobError> {
+        for name in names_in(&self.ingest)? {
+            if !name.starts_with(SPOOL_PREFIX) {
+                continue;
+            }
+            let path = self.ingest.join(name);
+            if let Some(_lock) = FileLock::try_acquire(&path).map_err(io_error(&path))? {
+                std::fs::remove_file(&path).map_err(io_error(&path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads the whole blob and compares its digest.

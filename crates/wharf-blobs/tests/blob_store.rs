@@ -1,6 +1,9 @@
 //! The contract of the blob store: what is visible when, what a crash leaves, what two writers see.
 
-use std::io::Read as _;
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::disallowed_methods, reason = "damage is done to files on purpose")]
+
+use std::io::{Read as _, Write as _};
 
 use proptest::prelude::*;
 use wharf_blobs::{
@@ -292,6 +295,36 @@ fn unfinished_downloads_can_be_listed_and_removed() {
     assert!(store.remove_unfinished(&digest).unwrap());
     assert_eq!(store.unfinished().unwrap(), []);
     assert!(!store.remove_unfinished(&digest).unwrap());
+}
+
+#[test]
+fn a_spool_becomes_a_blob_or_nothing() {
+    let (folder, store) = store();
+    let mut dropped = store.spool().unwrap();
+    dropped.write_all(b"gone").unwrap();
+    drop(dropped);
+    let mut spool = store.spool().unwrap();
+    spool.write_all(b"wrong").unwrap();
+    spool.clear().unwrap();
+    spool.write_all(b"right").unwrap();
+    // A living one is not swept, one of a dead process is.
+    std::fs::write(folder.path().join("ingest/spool-1-1"), b"left behind").unwrap();
+    store.sweep_spools().unwrap();
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("ingest"))
+            .unwrap()
+            .count(),
+        1
+    );
+    let (digest, size) = spool.publish(&store, store.group_sync()).unwrap();
+    assert_eq!((digest, size), (Digest::of(b"right"), 5));
+    assert_eq!(store.read_document(&digest).unwrap(), b"right");
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("ingest"))
+            .unwrap()
+            .count(),
+        0
+    );
 }
 
 proptest! {

@@ -34,7 +34,7 @@ pub async fn copy_image<S: ImageSource, D: ImageSink>(
 ) -> Result<ImageGraph, EndpointError> {
     let graph = resolve(source, root, options).await?;
     let layers = distinct_layers(&graph);
-    sink.announce(&layers, events);
+    sink.announce(&graph, &layers, events).await?;
     let put = |layer| {
         sink.put_layer(LayerTask {
             layer,

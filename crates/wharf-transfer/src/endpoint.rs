@@ -9,7 +9,7 @@ use futures_util::Stream;
 use wharf_oci::{Descriptor, RawManifest};
 
 use crate::events::EventSink;
-use crate::graph::{ImageParts, LayerPart};
+use crate::graph::{ImageGraph, ImageParts, LayerPart};
 
 /// The bytes of a blob as they come.
 pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, EndpointError>> + Send>>;
@@ -38,8 +38,13 @@ pub trait ImageSource: Send + Sync {
 
 /// Where an image is wanted.
 pub trait ImageSink: Send + Sync {
-    /// Says what is going to come, before the first layer does.
-    fn announce(&self, layers: &[LayerPart], events: &EventSink);
+    /// Looks at all that is going to come, before the first layer does, and says so. The sink may refuse.
+    fn announce(
+        &self,
+        graph: &ImageGraph,
+        layers: &[LayerPart],
+        events: &EventSink,
+    ) -> impl Future<Output = Result<(), EndpointError>> + Send;
 
     /// Takes one layer, or finds that it is here already.
     fn put_layer<S: ImageSource>(
