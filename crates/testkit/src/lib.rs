@@ -4,11 +4,13 @@
 //! - [`ImageBuilder`], [`IndexBuilder`], [`TarBuilder`]: images of every kind, the same bytes each time.
 //! - [`TestRegistry`], [`DockerDaemon`], and [`Sandbox::podman`] and its like: the real peers, isolated from the machine.
 //! - [`list_tree`], [`compare_trees`]: file trees, entry by entry.
+//! - [`golden`]: what the real docker CLI printed, and how Wharf's output is compared with it.
 //!
 //! Where a peer is not installed, [`Peer::installed`] says so aloud and the test returns: nothing is skipped in silence.
 //! Failures of the set-up are panics: they end the test that caused them, with the reason.
 
 mod files;
+pub mod golden;
 
 mod http;
 mod image;
@@ -29,6 +31,8 @@ pub use image::{
 pub use peers::{Peer, running_as_root, skip};
 pub use process::{Output, ProgramCommand};
 pub use sandbox::Sandbox;
-pub use servers::{DockerDaemon, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, TestRegistry};
+pub use servers::{
+    DockerDaemon, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, SearchServer, TestRegistry,
+};
 pub use tar::{Entry, EntryKind, LongNames, TarBuilder};
 pub use tree::{TreeEntry, compare_trees, list_tree};

@@ -63,6 +63,21 @@ impl BuiltImage {
             manifests: vec![self.manifest.clone()],
         }
     }
+
+    /// The same image with another config document, which need not be a config at all; ID and manifest follow it.
+    #[must_use]
+    pub fn with_config(mut self, config: Vec<u8>) -> Self {
+        self.config = Blob::new(self.config.descriptor.media_type.as_str(), config);
+        self.id = ImageId::new(self.config.digest());
+        let mut manifest: Value =
+            serde_json::from_slice(&self.manifest.bytes).expect("a manifest that was built");
+        manifest["config"] = json!(self.config.descriptor);
+        self.manifest = Blob::new(
+            self.manifest.descriptor.media_type.as_str(),
+            pretty(&manifest),
+        );
+        self
+    }
 }
 
 /// Describes an image, step by step. Without any call: `linux/amd64`, made on 2020-01-02, in Docker's dialect.

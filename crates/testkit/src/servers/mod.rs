@@ -3,7 +3,9 @@
 mod certificates;
 mod dockerd;
 mod registry;
+mod search;
 mod server;
 
 pub use dockerd::DockerDaemon;
 pub use registry::{REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, TestRegistry};
+pub use search::SearchServer;
