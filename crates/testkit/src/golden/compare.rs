@@ -87,7 +87,7 @@ pub fn check_scenario(
         &scenario,
         &Program {
             path: wharf.into(),
-            docker_host: None,
+            daemon: None,
         },
     )?;
     let mut complaints = Vec::new();

@@ -23,7 +23,7 @@ pub fn record_scenario(folder: &Path) -> Result<bool, String> {
     };
     let program = Program {
         path: docker.into(),
-        docker_host: Some(daemon.host()),
+        daemon: Some((daemon.host(), daemon.data())),
     };
     let Some(transcript) = run_scenario(&scenario, &program) else {
         return Ok(false);

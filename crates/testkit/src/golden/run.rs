@@ -1,7 +1,7 @@
 //! Runs a scenario with one program.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fixtures::fixture;
 use super::normalize::Normalizer;
@@ -17,8 +17,8 @@ use crate::servers::{REGISTRY_PASSWORD, REGISTRY_USER, SearchServer, TestRegistr
 pub struct Program {
     /// The executable file.
     pub path: OsString,
-    /// The value of `DOCKER_HOST`, for the docker CLI.
-    pub docker_host: Option<OsString>,
+    /// The daemon that the docker CLI is to ask: its `DOCKER_HOST` and its folder.
+    pub daemon: Option<(OsString, PathBuf)>,
 }
 
 /// Runs `scenario` in a new sandbox with a new registry. `None`, said aloud, where there is no registry to run.
@@ -34,6 +34,9 @@ pub fn run_scenario(scenario: &Scenario, program: &Program) -> Option<Transcript
     let mut normalizer = Normalizer::default();
     normalizer.replace(registry.address(), "REGISTRY");
     normalizer.replace(sandbox.path().display().to_string(), "SANDBOX");
+    if let Some((_, folder)) = &program.daemon {
+        normalizer.replace(folder.display().to_string(), "DAEMON");
+    }
     let search = scenario.search.then(SearchServer::start);
     let search_address = search
         .as_ref()
@@ -138,7 +141,7 @@ fn run_command(
     for (name, address) in addresses {
         shell = shell.env(name, address);
     }
-    if let Some(host) = &program.docker_host {
+    if let Some((host, _)) = &program.daemon {
         shell = shell.env("DOCKER_HOST", host);
     }
     let output = shell.run();
