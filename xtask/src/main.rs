@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod process;
+mod record_golden;
 mod test;
 mod tidy;
 
@@ -31,6 +32,8 @@ enum Command {
     Test(test::TestArguments),
     /// Build the release binary and run the main job against a real registry on this machine
     Demo(demo::DemoArguments),
+    /// Run the golden scenarios with the real docker CLI and write down what it prints
+    RecordGolden(record_golden::RecordGoldenArguments),
     /// Check the rules that no compiler checks: crate edges, fenced dependencies, file lengths
     Tidy(tidy::TidyArguments),
     /// Measure Wharf beside the other tools that are installed
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::RecordGolden(arguments) => record_golden::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
