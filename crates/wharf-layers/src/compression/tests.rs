@@ -1,0 +1,208 @@
+use std::io::{self, BufReader, Read as _, Write as _};
+
+use proptest::prelude::*;
+
+use crate::{Compression, Compressor, Decompressor, LimitExceeded, Limits, MAGIC_BYTES};
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut compressor = Compressor::gzip(Vec::new(), 6);
+    compressor.write_all(content).unwrap();
+    compressor.finish().unwrap()
+}
+
+fn zstd(content: &[u8]) -> Vec<u8> {
+    zstd::encode_all(content, 3).unwrap()
+}
+
+fn bzip2(content: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn xz(content: &[u8]) -> Vec<u8> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+type Encode = fn(&[u8]) -> Vec<u8>;
+const ENCODERS: [(Compression, Encode); 4] = [
+    (Compression::Gzip, gzip),
+    (Compression::Zstd, zstd),
+    (Compression::Bzip2, bzip2),
+    (Compression::Xz, xz),
+];
+
+fn decode(input: &[u8], input_buffer: usize, output_buffer: usize) -> io::Result<Vec<u8>> {
+    let source = BufReader::with_capacity(input_buffer, input);
+    let mut decoder = Decompressor::new(source, &Limits::default())?;
+    let mut output = Vec::new();
+    let mut buffer = vec![0; output_buffer];
+    loop {
+        match decoder.read(&mut buffer)? {
+            0 => break,
+            count => output.extend_from_slice(&buffer[..count]),
+        }
+    }
+    assert_eq!(decoder.bytes_out(), output.len() as u64);
+    assert_eq!(decoder.bytes_in(), input.len() as u64);
+    assert_eq!(decoder.read(&mut buffer)?, 0, "the end stays the end");
+    Ok(output)
+}
+
+fn text(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|i| u8::try_from(i * i / 7 % 251).unwrap())
+        .collect()
+}
+
+#[test]
+fn decodes_each_compression_in_pieces_of_any_size() {
+    let content = text(70_000);
+    for (compression, encode) in ENCODERS {
+        let input = encode(&content);
+        for buffer in [1, 5, 100, 262_144] {
+            let output = decode(&input, buffer, buffer).unwrap();
+            assert!(output == content, "{compression:?} with {buffer}");
+        }
+        let source = Decompressor::new(&input[..], &Limits::default()).unwrap();
+        assert_eq!(source.compression(), compression);
+    }
+    assert!(decode(&content, 7, 7).unwrap() == content);
+    assert!(decode(b"", 7, 7).unwrap().is_empty());
+    assert_eq!(decode(b"\x1f\x8b", 7, 7).unwrap(), b"\x1f\x8b");
+}
+
+#[test]
+fn decodes_members_and_frames_one_after_the_other() {
+    let (first, second) = (text(3_000), text(10));
+    let expected = [&first[..], &second[..]].concat();
+    for (compression, encode) in ENCODERS {
+        let input = [encode(&first), encode(&[]), encode(&second)].concat();
+        assert!(
+            decode(&input, 64, 64).unwrap() == expected,
+            "{compression:?}"
+        );
+    }
+    let skippable = b"\x5f\x2a\x4d\x18\x03\0\0\0abc";
+    let input = [
+        &skippable[..],
+        &zstd(&first),
+        skippable,
+        &zstd(&second),
+        skippable,
+    ]
+    .concat();
+    assert!(decode(&input, 64, 64).unwrap() == expected);
+}
+
+#[test]
+fn what_ends_early_is_an_error_wherever_it_ends() {
+    let content = text(900);
+    for (compression, encode) in ENCODERS {
+        let input = encode(&content);
+        for end in MAGIC_BYTES..input.len() {
+            let result = decode(&input[..end], 4_096, 4_096);
+            let error = result.expect_err(&format!("{compression:?} cut at {end}"));
+            assert_eq!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof,
+                "{compression:?} {end}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_gzip_stream_may_be_padded_with_zeros_and_nothing_else() {
+    let input = gzip(b"content");
+    let padded = [&input[..], &[0; 1_000]].concat();
+    assert_eq!(decode(&padded, 64, 64).unwrap(), b"content");
+    for rest in [
+        &b"x"[..],
+        b"\0\0x",
+        b"\x1f",
+        b"\x1f\x8b\x08",
+        b"\x1f\x8c\x08\0\0\0\0\0\0\0",
+    ] {
+        let bad = [&input[..], rest].concat();
+        decode(&bad, 64, 64).expect_err(&format!("{rest:?}"));
+    }
+}
+
+#[test]
+fn reads_every_field_of_a_gzip_header() {
+    let plain = gzip(b"content");
+    let mut input = b"\x1f\x8b\x08\x1e\0\0\0\0\0\xff".to_vec();
+    input.extend_from_slice(b"\x03\0abc");
+    input.extend_from_slice(b"name\0comment\0");
+    let mut crc = flate2::Crc::new();
+    crc.update(&input);
+    let crc = u16::try_from(crc.sum() & 0xffff).unwrap().to_le_bytes();
+    let good = [&input[..], &crc, &plain[10..]].concat();
+    assert_eq!(decode(&good, 64, 64).unwrap(), b"content");
+    let bad = [&input[..], &[crc[0] ^ 1, crc[1]], &plain[10..]].concat();
+    decode(&bad, 64, 64).unwrap_err();
+}
+
+#[test]
+fn a_wrong_checksum_or_size_is_an_error() {
+    for (compression, encode) in ENCODERS {
+        // zstd writes a checksum only when told.
+        if compression != Compression::Zstd {
+            let mut input = encode(&text(500));
+            let from_end = if compression == Compression::Bzip2 {
+                3
+            } else {
+                6
+            };
+            let at = input.len() - from_end;
+            input[at] ^= 0x40;
+            decode(&input, 64, 64).expect_err(&format!("{compression:?}"));
+        }
+    }
+}
+
+#[test]
+fn bombs_are_stopped() {
+    let limits = Limits {
+        unpacked_bytes: 3 << 20,
+        inflate_ratio: 1_100,
+        ratio_free_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let zeros = vec![0; 4 << 20];
+    for (compression, encode) in ENCODERS {
+        let input = encode(&zeros);
+        let mut decoder = Decompressor::new(&input[..], &limits).unwrap();
+        let error = io::copy(&mut decoder, &mut io::sink()).unwrap_err();
+        let expected = match compression {
+            Compression::Gzip => LimitExceeded::UnpackedBytes { limit: 3 << 20 },
+            _ => LimitExceeded::InflateRatio { limit: 1_100 },
+        };
+        assert_eq!(LimitExceeded::of(&error), Some(expected), "{compression:?}");
+        assert!(decoder.bytes_out() < 4 << 20);
+    }
+    let mut decoder = Decompressor::new(&zeros[..], &limits).unwrap();
+    let error = io::copy(&mut decoder, &mut io::sink()).unwrap_err();
+    assert!(LimitExceeded::of(&error).is_some());
+}
+
+proptest! {
+    #[test]
+    fn no_input_panics(kind in 0_usize..4, mut content: Vec<u8>, flips: Vec<(usize, u8)>) {
+        content.extend_from_slice(b"some more");
+        let mut input = ENCODERS[kind].1(&content);
+        let length = input.len();
+        for (at, value) in flips {
+            input[at % length] ^= value;
+        }
+        let limits = Limits { unpacked_bytes: 1 << 20, ..Limits::default() };
+        let decoder = Decompressor::new(&input[..], &limits);
+        if let Ok(mut decoder) = decoder {
+            // Either outcome is right; that there is one is the test.
+            let _outcome = io::copy(&mut decoder, &mut io::sink());
+        }
+    }
+}
