@@ -3,14 +3,19 @@
 //! - [`Decompressor`] reads a layer's archive whatever it is compressed with; [`Compressor`] writes
 //!   gzip;
 //! - [`TarReader`] and [`TarWriter`] read and write tar archives as streams;
+//! - [`remove_tree`](remove_tree()) deletes what was unpacked;
 //! - [`Limits`] bound everything that an archive from outside decides.
+//!
+//! Everything here is synchronous, and nothing is synced to disk: who names a layer does that once.
 
 mod compression;
 mod limits;
+mod remove_tree;
 mod tar;
 
 pub use compression::{Compression, Compressor, Decompressor, MAGIC_BYTES, detect};
 pub use limits::{LimitExceeded, Limits};
+pub use remove_tree::remove_tree;
 pub use tar::{
     Device, Entry, EntryContent, EntryKind, SparseSegment, TarError, TarReader, TarWriter,
     Timestamp, Xattr,
