@@ -3,16 +3,23 @@
 //! - [`Decompressor`] reads a layer's archive whatever it is compressed with; [`Compressor`] writes
 //!   gzip;
 //! - [`TarReader`] and [`TarWriter`] read and write tar archives as streams;
+//! - [`apply_layer`] unpacks a layer into a directory that overlayfs can mount, safely, resumably,
+//!   and computes its diff ID;
 //! - [`remove_tree`](remove_tree()) deletes what was unpacked;
 //! - [`Limits`] bound everything that an archive from outside decides.
 //!
 //! Everything here is synchronous, and nothing is synced to disk: who names a layer does that once.
 
+mod apply;
 mod compression;
 mod limits;
 mod remove_tree;
 mod tar;
 
+pub use apply::{
+    AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, EntryName, Flavour,
+    REMEMBERED_XATTR, RememberedEntry, RememberedMetadata, apply_layer,
+};
 pub use compression::{Compression, Compressor, Decompressor, MAGIC_BYTES, detect};
 pub use limits::{LimitExceeded, Limits};
 pub use remove_tree::remove_tree;

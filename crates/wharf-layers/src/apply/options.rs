@@ -1,0 +1,81 @@
+//! What a layer is unpacked with, what comes out, and what lies between.
+
+use wharf_oci::{Algorithm, DiffId, HasherState};
+
+use super::remembered::RememberedEntry;
+use crate::limits::Limits;
+
+/// How ownership and overlayfs's marks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flavour {
+    /// By root: owners and device nodes as the layer has them, and `trusted.overlay.opaque`.
+    Root,
+    /// By an ordinary user, to be mounted with `userxattr` in a user namespace where the user is
+    /// root: everything is owned by the user, opaque directories are `user.overlay.opaque`, and
+    /// what the user cannot set is remembered (see [`super::RememberedMetadata`]). Directories get
+    /// `u+rwx` besides their own mode, so that their owner can read and delete the tree.
+    User,
+}
+
+/// How [`super::apply_layer`] unpacks.
+#[derive(Debug, Clone)]
+pub struct ApplyOptions {
+    /// Who unpacks.
+    pub flavour: Flavour,
+    /// What the layer may cost.
+    pub limits: Limits,
+    /// The algorithm of the diff ID to compute.
+    pub algorithm: Algorithm,
+    /// Where an interrupted call on the same archive and directory stopped: the checkpoint that it
+    /// offered last.
+    pub resume: Option<ApplyCheckpoint>,
+    /// A checkpoint is offered whenever this many more bytes of the archive were unpacked.
+    pub checkpoint_interval_bytes: u64,
+}
+
+impl ApplyOptions {
+    /// SHA-256, default limits, a checkpoint every 16 MiB, from the start.
+    pub fn new(flavour: Flavour) -> Self {
+        Self {
+            flavour,
+            limits: Limits::default(),
+            algorithm: Algorithm::Sha256,
+            resume: None,
+            checkpoint_interval_bytes: 16 << 20,
+        }
+    }
+}
+
+/// How far a layer was unpacked: everything in front of `tar_offset` is on disk, as far as the
+/// kernel is concerned (nothing was synced).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyCheckpoint {
+    /// Bytes of the uncompressed archive; an entry begins here.
+    pub tar_offset: u64,
+    /// The hash of the bytes before `tar_offset`.
+    pub hasher_state: HasherState,
+}
+
+/// A layer that was unpacked whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedLayer {
+    /// Digest of the whole uncompressed archive, to its last byte.
+    pub diff_id: DiffId,
+    /// Length of the uncompressed archive.
+    pub tar_size_bytes: u64,
+    /// Sum of the sizes that the entries' headers say: what Docker calls the size of a layer.
+    pub content_size_bytes: u64,
+    /// Disk space of the tree, estimated: content and directories in blocks of 4 KiB.
+    pub disk_size_bytes: u64,
+    /// Entries of the archive.
+    pub entries: u64,
+    /// Whether the layer hides everything below it (`.wh..wh..opq` at its top). Overlayfs merges
+    /// the top directories of its layers whatever their marks say: who mounts must leave the layers
+    /// below out.
+    pub root_is_opaque: bool,
+    /// Extended attributes that the file system or its rules refused, as Docker lets them pass.
+    pub xattrs_refused: u64,
+    /// What an ordinary user could not set on symbolic links and named pipes, which cannot carry
+    /// `user.*` attributes. Sorted by path.
+    pub remembered: Vec<RememberedEntry>,
+}
