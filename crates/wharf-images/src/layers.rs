@@ -384,7 +384,7 @@ impl Shared {
         }))
     }
 
-    /// Moves a folder to `removing/`, to be deleted later; where it is then, if it was there.
+    /// Moves a folder or file to `removing/`, to be deleted later; where it is then, if it was there.
     pub(crate) fn put_away(&self, path: &Path) -> Result<Option<PathBuf>, LayerError> {
         let removing = self.removing();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -411,19 +411,29 @@ impl Shared {
         put_away.map_or(Ok(()), |tree| remove_tree(&tree))
     }
 
-    #[expect(dead_code, reason = "garbage collection, which comes next, calls it")]
     /// Deletes what is in `removing/`, also what another process left there.
     pub(crate) fn empty_removing(&self) -> Result<(), LayerError> {
         let removing = self.removing();
         for entry in std::fs::read_dir(&removing).map_err(io_error(&removing))? {
             let path = entry.map_err(io_error(&removing))?.path();
-            remove_tree(&path)?;
+            delete_put_away(&path)?;
         }
         Ok(())
     }
 }
 
-#[expect(dead_code, reason = "garbage collection, which comes next, calls it")]
+/// Deletes what [`Shared::put_away`] has put away.
+pub(crate) fn delete_put_away(path: &Path) -> Result<(), LayerError> {
+    let is_folder = std::fs::symlink_metadata(path).map(|metadata| metadata.is_dir());
+    match is_folder {
+        Ok(true) => remove_tree(path),
+        Ok(false) => remove_file_if_there(path),
+        // Another process, which empties `removing/`, was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error(path)(error)),
+    }
+}
+
 /// The diff ID whose folder is called `name`, and whether it is still being unpacked.
 pub(crate) fn parse_folder_name(name: &str) -> Option<(DiffId, bool)> {
     let (name, partial) = match name.strip_suffix(PARTIAL) {

@@ -47,7 +47,6 @@ impl ImageStore {
         })
     }
 
-    #[expect(dead_code, reason = "garbage collection, which comes next, calls it")]
     /// Ends the leases of processes that are dead and those that have expired.
     pub(crate) fn end_dead_leases(&self, session: &Session<'_>) -> Result<(), LeaseError> {
         let here = ProcessIdentity::current().map_err(LeaseError::Process)?;

@@ -23,6 +23,7 @@
 //! - trees are deleted after they were renamed away, when no lock is held.
 
 mod clock;
+mod garbage;
 mod images;
 mod layers;
 mod leases;
@@ -30,18 +31,32 @@ mod list;
 mod names;
 mod origins;
 mod process;
+mod prune;
 mod records;
+mod remove;
 mod resolve;
+mod snapshots;
 mod store;
+mod usage;
 mod users;
 
 pub use clock::Clock;
+pub use garbage::{GarbageReport, SweepError, Unfinished};
 pub use images::{ImageLayer, ImageRecord, RecordImageError};
 pub use layers::{LayerError, LayerFacts, LayerRecord, LayerSlot, LayerWriter};
 pub use leases::{Lease, LeaseError};
 pub use list::{ImageSummary, LabelFilter, ListFilter};
 pub use names::{NameError, NameRecord};
+pub use prune::{PruneError, PruneFilter, PruneReport};
 pub use records::RecordsError;
+pub use remove::{
+    ConflictReason, PreparationError, RemoveError, RemoveEvent, RemoveOptions, UserText,
+};
 pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
+pub use snapshots::{
+    MountError, MountMode, Mounted, MountsError, NamespaceError, OverlayError, UnmountError,
+    enter_user_namespace,
+};
 pub use store::{Access, Flavour, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
+pub use usage::{DiskUsage, UsageError};
 pub use users::{ImageUser, UnknownUserKind, UserError, UserKind};

@@ -141,12 +141,11 @@ impl ImageStore {
     }
 
     /// Every name, sorted.
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the method's path is not general enough over the session's lifetime"
-    )]
     pub fn names(&self) -> Result<Vec<NameRecord>, RecordsError> {
-        self.shared.records.read(|session| session.names())
+        self.shared.records.read(|session| {
+            let names = session.names()?;
+            Ok(names)
+        })
     }
 
     /// The names of an image, sorted.

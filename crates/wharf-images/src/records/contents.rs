@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::params;
-use wharf_oci::{DiffId, Digest};
+use wharf_oci::{DiffId, Digest, ImageId};
 
 use super::columns::parsed;
 use super::database::{RecordsError, Session};
@@ -25,6 +25,41 @@ impl Session<'_> {
             )?
             .execute([parent.to_string(), child.to_string()])?;
         Ok(())
+    }
+
+    /// What `parent` leads to, one step.
+    pub(crate) fn edges_from(&self, parent: &Digest) -> Result<Vec<Digest>, RecordsError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT child FROM content_edges WHERE parent = ?1")?;
+        let rows = statement.query_map([parent.to_string()], |row| parsed(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Everything that these images lead to, and what leases keep.
+    pub(crate) fn blobs_of_images(
+        &self,
+        images: &HashSet<ImageId>,
+    ) -> Result<HashSet<Digest>, RecordsError> {
+        let mut waiting: Vec<Digest> = self.leased()?;
+        for image in images {
+            waiting.extend(self.image(*image)?.map(|row| row.config));
+            waiting.extend(self.manifests_of(*image)?.iter().map(|m| m.digest));
+            waiting.extend(self.names_of(*image)?.iter().map(|name| name.target.digest));
+        }
+        let mut reached = HashSet::new();
+        while let Some(digest) = waiting.pop() {
+            if reached.insert(digest) {
+                waiting.extend(self.edges_from(&digest)?);
+            }
+        }
+        Ok(reached)
+    }
+
+    fn leased(&self) -> Result<Vec<Digest>, RecordsError> {
+        let mut statement = self.0.prepare_cached("SELECT digest FROM lease_contents")?;
+        let rows = statement.query_map([], |row| parsed(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Every digest that must stay. It may name blobs that are not here (other platforms of an index).

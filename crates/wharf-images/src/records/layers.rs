@@ -35,7 +35,7 @@ impl Session<'_> {
     }
 
     /// Every recorded layer.
-    pub(crate) fn layers(&self) -> Result<Vec<LayerRecord>, RecordsError> {
+    pub(crate) fn layer_rows(&self) -> Result<Vec<LayerRecord>, RecordsError> {
         let mut statement = self.0.prepare_cached(
             "SELECT diff_id, size, unpacked, entries FROM layers ORDER BY diff_id",
         )?;

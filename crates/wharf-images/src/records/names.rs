@@ -50,7 +50,7 @@ impl Session<'_> {
         Ok(statement.execute(key(name))? > 0)
     }
 
-    /// Every name, sorted by repository, then tag, then digest.
+    /// Every name: sorted by repository, tags before digests.
     pub(crate) fn names(&self) -> Result<Vec<NameRecord>, RecordsError> {
         self.name_records("", [])
     }
@@ -90,8 +90,9 @@ impl Session<'_> {
         condition: &str,
         parameters: impl rusqlite::Params,
     ) -> Result<Vec<NameRecord>, RecordsError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM names {condition} ORDER BY repository, tag, digest");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM names {condition} ORDER BY repository, tag = '', tag, digest"
+        );
         let mut statement = self.0.prepare_cached(&sql)?;
         let rows = statement.query_map(parameters, name_record)?;
         Ok(rows.collect::<Result<_, _>>()?)

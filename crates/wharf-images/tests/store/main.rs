@@ -5,6 +5,10 @@ mod fixture;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod mounting;
+#[cfg(test)]
 mod names_and_lists;
 #[cfg(test)]
 mod opening;
+#[cfg(test)]
+mod removing;
