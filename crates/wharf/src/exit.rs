@@ -40,7 +40,7 @@ pub(crate) fn failed(printer: &Printer, failure: &anyhow::Error) -> ExitCode {
     {
         return ExitCode::from(BROKEN_PIPE);
     }
-    printer.error_line(&format!("{failure:#}"));
+    printer.error_line(&text(failure));
     ExitCode::from(
         failure
             .downcast_ref()
@@ -48,8 +48,41 @@ pub(crate) fn failed(printer: &Printer, failure: &anyhow::Error) -> ExitCode {
     )
 }
 
+/// The failure with its causes. Some texts name their cause themselves: a cause is not said twice.
+fn text(failure: &anyhow::Error) -> String {
+    failure.chain().fold(String::new(), |said, cause| {
+        let cause = cause.to_string();
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
+}
+
 /// The end after a command line that cannot be understood.
 pub(crate) fn misused(printer: &Printer, mistake: &UsageError) -> ExitCode {
     printer.error_line(&mistake.to_string());
     ExitCode::from(mistake.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let cause = anyhow::anyhow!("disk full").context("cannot write blob");
+        assert_eq!(
+            text(&cause.context("cannot write blob: disk full")),
+            "cannot write blob: disk full"
+        );
+        let cause = anyhow::anyhow!("no such file");
+        assert_eq!(
+            text(&cause.context("cannot read config.json")),
+            "cannot read config.json: no such file"
+        );
+    }
 }

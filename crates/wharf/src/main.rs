@@ -9,7 +9,9 @@ mod config;
 mod environment;
 mod exit;
 mod logging;
+mod output_file;
 mod printer;
+mod prompt;
 mod session;
 
 use std::process::ExitCode;

@@ -35,11 +35,11 @@ _wharf() {
     while IFS=$'\t' read -r word meaning; do
         if [[ $word == ':files' ]]; then
             compopt -o filenames 2>/dev/null
-            while IFS= read -r reply; do COMPREPLY+=("$reply"); done < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+            while IFS= read -r reply; do COMPREPLY+=("$reply"); done < <(compgen -f -- "${current#"$hidden"}")
         else
             COMPREPLY+=("${word#"$hidden"}")
         fi
-    done < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
+    done < <("${words[0]}" __complete -- "${words[@]:1}" 2>/dev/null)
 }
 complete -F _wharf wharf
 "#;
@@ -55,7 +55,7 @@ _wharf() {
         else
             candidates+=("${word//:/\\:}${meaning:+:$meaning}")
         fi
-    done < <("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
+    done < <("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)
     (( ${#candidates} )) && _describe 'wharf' candidates
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
@@ -68,7 +68,7 @@ fi
 const FISH: &str = r#"# Completion of wharf for fish. Load it with: wharf completion fish | source
 function __wharf_complete
     set -l words (commandline -opc) (commandline -ct)
-    for line in ($words[1] __complete $words[2..-1] 2>/dev/null)
+    for line in ($words[1] __complete -- $words[2..-1] 2>/dev/null)
         if test "$line" = ':files'
             __fish_complete_path (commandline -ct)
         else

@@ -10,10 +10,11 @@ use crate::environment::{Environment, ProxyVariables};
 use super::daemon_json::DaemonJson;
 use super::wharf_toml::WharfToml;
 
-const SYSTEM_WHARF_TOML: &str = "/etc/wharf/wharf.toml";
-const SYSTEM_DAEMON_JSON: &str = "/etc/docker/daemon.json";
+const SYSTEM_FOLDER: &str = "/etc";
+const WHARF_TOML: &str = "wharf/wharf.toml";
+const DAEMON_JSON: &str = "docker/daemon.json";
+const CERTIFICATES: &str = "docker/certs.d";
 const SYSTEM_ROOT: &str = "/var/lib/wharf";
-const SYSTEM_CERTIFICATES: &str = "/etc/docker/certs.d";
 /// A configuration larger than this is none.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
@@ -83,7 +84,17 @@ impl Configuration {
         root_option: Option<PathBuf>,
         is_root: bool,
     ) -> Result<Self, ConfigError> {
-        let places = Places::of(environment, is_root);
+        Self::load_from(Path::new(SYSTEM_FOLDER), environment, root_option, is_root)
+    }
+
+    /// The same with another `/etc`, for tests.
+    fn load_from(
+        system: &Path,
+        environment: &Environment,
+        root_option: Option<PathBuf>,
+        is_root: bool,
+    ) -> Result<Self, ConfigError> {
+        let places = Places::of(system, environment, is_root);
         let own = places
             .wharf_tomls
             .iter()
@@ -122,7 +133,7 @@ impl Configuration {
                     .filter(|value| *value > 0)
             });
         let root = match root_option.or_else(|| environment.wharf_root.clone()) {
-            Some(root) => root,
+            Some(root) => absolute(root)?,
             None => match own.iter().find_map(|file| file.root.clone()) {
                 Some(root) => root,
                 None => places.default_root(environment, &docker)?,
@@ -156,6 +167,10 @@ impl Configuration {
     }
 }
 
+fn absolute(path: PathBuf) -> Result<PathBuf, ConfigError> {
+    std::path::absolute(&path).map_err(|source| ConfigError::Unreadable { path, source })
+}
+
 /// Where the files are, the ones that count first.
 struct Places {
     wharf_tomls: Vec<PathBuf>,
@@ -165,29 +180,24 @@ struct Places {
 }
 
 impl Places {
-    fn of(environment: &Environment, is_root: bool) -> Self {
+    fn of(system: &Path, environment: &Environment, is_root: bool) -> Self {
         let user = environment.user_config_folder();
-        let in_user = |path: &str| user.as_ref().map(|folder| folder.join(path));
-        let wharf_tomls = match &environment.wharf_config {
-            Some(path) => vec![path.clone()],
-            None => in_user("wharf/wharf.toml")
+        let both = |folder: Option<&PathBuf>, path: &str| {
+            folder
                 .into_iter()
-                .chain([SYSTEM_WHARF_TOML.into()])
-                .collect(),
+                .map(|folder| folder.join(path))
+                .chain([system.join(path)])
+                .collect()
         };
-        let rootless = |path: &str| in_user(path).filter(|_| !is_root);
-        let daemon_jsons = rootless("docker/daemon.json")
-            .into_iter()
-            .chain([SYSTEM_DAEMON_JSON.into()])
-            .collect();
-        let certificates = rootless("docker/certs.d")
-            .into_iter()
-            .chain([SYSTEM_CERTIFICATES.into()])
-            .collect();
+        // Docker's user files are those of rootless Docker.
+        let rootless = user.as_ref().filter(|_| !is_root);
         Self {
-            wharf_tomls,
-            daemon_jsons,
-            certificates,
+            wharf_tomls: match &environment.wharf_config {
+                Some(path) => vec![path.clone()],
+                None => both(user.as_ref(), WHARF_TOML),
+            },
+            daemon_jsons: both(rootless, DAEMON_JSON),
+            certificates: both(rootless, CERTIFICATES),
             is_root,
         }
     }
@@ -299,4 +309,148 @@ fn read_limited(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
         });
     }
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for (path, text) in files {
+                let path = folder.path().join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                testkit::write(&path, text);
+            }
+            Self(folder)
+        }
+
+        fn load(
+            &self,
+            is_root: bool,
+            variables: &[(&str, &str)],
+        ) -> Result<Configuration, ConfigError> {
+            let home = self.0.path().join("home");
+            let environment = Environment::from_lookup(|name| match name {
+                "HOME" => Some(home.clone().into()),
+                _ => variables
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| OsString::from(value)),
+            });
+            Configuration::load_from(&self.0.path().join("etc"), &environment, None, is_root)
+        }
+    }
+
+    #[test]
+    fn without_files_there_are_docker_defaults() {
+        let machine = Machine::new(&[]);
+        let root = machine.load(true, &[]).unwrap();
+        assert_eq!(root.root, Path::new("/var/lib/wharf"));
+        assert_eq!(
+            (
+                root.max_concurrent_downloads,
+                root.max_concurrent_uploads,
+                root.max_download_attempts
+            ),
+            (3, 5, 5)
+        );
+        let user = machine.load(false, &[]).unwrap();
+        assert_eq!(user.root, machine.0.path().join("home/.local/share/wharf"));
+        assert_eq!(user.certificates.len(), 2);
+    }
+
+    #[test]
+    fn what_is_nearer_wins_key_by_key() {
+        let machine = Machine::new(&[
+            (
+                "etc/docker/daemon.json",
+                r#"{"data-root": "/big/docker", "registry-mirrors": ["https://m"], "max-concurrent-downloads": 9, "insecure-registries": ["a:5000"], "debug": true}"#,
+            ),
+            (
+                "etc/wharf/wharf.toml",
+                "[registries]\ninsecure = [\"b:5000\"]\n[transfer]\nmax-concurrent-uploads = 2\n",
+            ),
+            (
+                "home/.config/wharf/wharf.toml",
+                "log-level = \"debug\"\n[transfer]\nmax-concurrent-uploads = 1\n",
+            ),
+        ]);
+        let read = machine.load(true, &[]).unwrap();
+        assert_eq!(
+            read.root,
+            Path::new("/big/docker/wharf"),
+            "never dockerd's own folder"
+        );
+        assert_eq!(read.mirrors, ["https://m"]);
+        assert_eq!(read.insecure, ["b:5000"]);
+        assert_eq!(
+            (read.max_concurrent_downloads, read.max_concurrent_uploads),
+            (9, 1)
+        );
+        assert_eq!(read.log_level.as_deref(), Some("debug"));
+        let told = machine.load(true, &[("WHARF_ROOT", "/other")]).unwrap();
+        assert_eq!(told.root, Path::new("/other"));
+        let user = machine.load(false, &[]).unwrap();
+        assert_eq!(
+            user.root,
+            machine.0.path().join("home/.local/share/wharf"),
+            "data-root is the administrator's"
+        );
+    }
+
+    #[test]
+    fn one_named_file_stands_for_both() {
+        let machine = Machine::new(&[
+            ("etc/wharf/wharf.toml", "log-level = \"debug\"\n"),
+            ("mine.toml", "root = \"/mine\"\n"),
+        ]);
+        let path = machine.0.path().join("mine.toml");
+        let read = machine
+            .load(true, &[("WHARF_CONFIG", path.to_str().unwrap())])
+            .unwrap();
+        assert_eq!((read.root.to_str(), read.log_level), (Some("/mine"), None));
+    }
+
+    #[test]
+    fn mistakes_name_the_file_and_the_key() {
+        for (path, text, expected) in [
+            (
+                "etc/wharf/wharf.toml",
+                "rot = \"/x\"\n",
+                "unknown field `rot`",
+            ),
+            (
+                "etc/wharf/wharf.toml",
+                "root = \"x\"\n",
+                "`root` must be an absolute path, and \"x\" is none",
+            ),
+            (
+                "etc/wharf/wharf.toml",
+                "[transfer]\nmax-download-attempts = 0\n",
+                "`max-download-attempts` must be at least 1",
+            ),
+            (
+                "etc/docker/daemon.json",
+                "{",
+                "is no JSON that can be used: EOF",
+            ),
+            (
+                "etc/docker/daemon.json",
+                r#"{"registry-mirrors": "x"}"#,
+                "invalid type: string \"x\", expected a sequence",
+            ),
+        ] {
+            let error = Machine::new(&[(path, text)])
+                .load(true, &[])
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected) && error.contains(path), "{error}");
+        }
+    }
 }

@@ -10,4 +10,4 @@ mod files;
 mod wharf_toml;
 
 pub(crate) use docker_config::DockerConfig;
-pub(crate) use files::{ConfigError, Configuration};
+pub(crate) use files::Configuration;
