@@ -98,6 +98,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
         name: "PATH",
         meaning: "Where credential helpers (`docker-credential-NAME`) are found",
     },
+    Variable {
+        name: "SHELL",
+        meaning: "What `wharf unshare` runs without a command (default `/bin/sh`)",
+    },
 ];
 
 /// What the environment says, read once at the start.
@@ -120,6 +124,7 @@ pub(crate) struct Environment {
     pub(crate) xdg_data_home: Option<PathBuf>,
     pub(crate) xdg_config_home: Option<PathBuf>,
     pub(crate) path: Option<OsString>,
+    pub(crate) shell: Option<OsString>,
 }
 
 /// Proxies as the environment names them.
@@ -169,6 +174,7 @@ impl Environment {
             xdg_data_home: absolute("XDG_DATA_HOME"),
             xdg_config_home: absolute("XDG_CONFIG_HOME"),
             path: raw("PATH"),
+            shell: raw("SHELL"),
         }
     }
 

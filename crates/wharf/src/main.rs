@@ -8,9 +8,11 @@ mod commands;
 mod config;
 mod environment;
 mod exit;
+mod filters;
 mod logging;
 mod output_file;
 mod printer;
+mod privilege;
 mod prompt;
 mod session;
 

@@ -12,6 +12,7 @@ use crate::config::{Configuration, DockerConfig};
 use crate::environment::Environment;
 use crate::logging::{self, LogWishes};
 use crate::printer::Printer;
+use crate::privilege::is_machine_root;
 
 /// What commands work with.
 #[derive(Debug)]
@@ -57,11 +58,7 @@ impl Session {
             return Err(NoHost.into());
         }
         let root_option = globals.some_text(&ROOT_FOLDER).map(PathBuf::from);
-        let configuration = Configuration::load(
-            environment,
-            root_option,
-            rustix::process::geteuid().is_root(),
-        )?;
+        let configuration = Configuration::load(environment, root_option, is_machine_root())?;
         let debug = globals.is_set(&DEBUG).then_some("debug");
         logging::start(&LogWishes {
             level_option: globals.some_text(&LOG_LEVEL).or(debug),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records what the real docker CLI (28.2.2) prints for answers that we choose:
 
-    crates/wharf/tests/golden/record_outputs.py
+    crates/wharf/tests/rendering/record_outputs.py
 
 A stand-in for dockerd answers from `answers.json` on a socket of its own; the CLI's output goes to `outputs.txt`
 (pipes) and `terminal-WIDTH.bytes` (pseudo-terminals). Unit tests in crates/wharf/src render the same answers.

@@ -1,0 +1,124 @@
+//! Rows and tables of `system df`. Containers, volumes and build cache are other parts of Wharf, which are not there
+//! yet: their rows are there, since scripts read them, and count nothing.
+
+use wharf_images::ImageSummary;
+use wharf_template::units::human_size;
+use wharf_template::{TemplateContext, Value};
+
+use super::images::ImageView;
+
+/// The default table.
+pub(crate) const DEFAULT_TABLE: &str =
+    "table {{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}";
+/// What `--format raw` stands for.
+pub(crate) const RAW: &str = "type: {{.Type}}\\ntotal: {{.TotalCount}}\\nactive: {{.Active}}\\nsize: {{.Size}}\\nreclaimable: {{.Reclaimable}}\\n";
+
+/// Titles of the columns.
+pub(crate) const TITLES: &[(&str, &str)] = &[
+    ("Type", "TYPE"),
+    ("TotalCount", "TOTAL"),
+    ("Active", "ACTIVE"),
+    ("Size", "SIZE"),
+    ("Reclaimable", "RECLAIMABLE"),
+];
+
+/// What takes room, of one kind of things.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    /// `Images`, `Containers`, `Local Volumes`, `Build Cache`.
+    pub(crate) kind: &'static str,
+    /// How many there are.
+    pub(crate) total: u64,
+    /// How many are in use.
+    pub(crate) active: u64,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Bytes that removing what is not in use would free.
+    pub(crate) reclaimable: u64,
+}
+
+impl Usage {
+    /// A kind of things of which there are none.
+    pub(crate) fn nothing(kind: &'static str) -> Self {
+        Self { kind, total: 0, active: 0, size: 0, reclaimable: 0 }
+    }
+}
+
+impl TemplateContext for Usage {
+    fn type_name(&self) -> &str {
+        "*formatter.diskUsageImagesContext"
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+    fn field(&self, name: &str) -> Option<Value> {
+        Some(Value::from(match name {
+            "Type" => self.kind.to_owned(),
+            "TotalCount" => self.total.to_string(),
+            "Active" => self.active.to_string(),
+            "Size" => human_size(self.size as f64),
+            "Reclaimable" => {
+                let reclaimable = human_size(self.reclaimable as f64);
+                match (u128::from(self.reclaimable) * 100).checked_div(u128::from(self.size)) {
+                    Some(percent) => format!("{reclaimable} ({percent}%)"),
+                    None => reclaimable,
+                }
+            }
+            _ => return None,
+        }))
+    }
+
+    fn json_fields(&self) -> Vec<&str> {
+        vec!["Active", "Reclaimable", "Size", "TotalCount", "Type"]
+    }
+}
+
+/// What templates of `system df --verbose` see: lists.
+#[derive(Debug)]
+pub(crate) struct VerboseUsage {
+    images: Vec<Value>,
+}
+
+impl VerboseUsage {
+    /// The lists; the view shows IDs in full.
+    pub(crate) fn new(images: Vec<ImageSummary>, view: &ImageView) -> Self {
+        Self { images: images.into_iter().map(|image| view.single_row(image)).collect() }
+    }
+}
+
+impl TemplateContext for VerboseUsage {
+    fn type_name(&self) -> &str {
+        "*formatter.diskUsageContext"
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "Images" => Some(Value::list(self.images.clone())),
+            "Containers" | "Volumes" | "BuildCache" => Some(Value::list(Vec::new())),
+            _ => None,
+        }
+    }
+
+    fn json_fields(&self) -> Vec<&str> {
+        vec!["Images", "Containers", "Volumes", "BuildCache"]
+    }
+}
+
+/// The tables of `system df --verbose` with their titles above: titles of columns, the default table.
+pub(crate) mod sections {
+    /// Images.
+    pub(crate) const IMAGES: &str = "table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}\\t{{.SharedSize}}\\t{{.UniqueSize}}\\t{{.Containers}}";
+    /// What follows the images while nothing else is stored.
+    pub(crate) const OTHERS: &str = "
+Containers space usage:
+
+CONTAINER ID   IMAGE     COMMAND   LOCAL VOLUMES   SIZE      CREATED   STATUS    NAMES
+
+Local Volumes space usage:
+
+VOLUME NAME   LINKS     SIZE
+
+Build cache usage: 0B
+
+CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED
+";
+}

@@ -1,0 +1,11 @@
+//! What `--format` templates see of images, history, disk usage and search results: the placeholders of Docker, with
+//! Docker's texts. One file per command; each holds the default table, the titles of its columns and its rows.
+
+pub(crate) mod disk_usage;
+pub(crate) mod history;
+pub(crate) mod images;
+pub(crate) mod search;
+
+mod moment;
+
+pub(crate) use moment::Moment;
