@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod packages;
 mod process;
 mod record_golden;
 mod test;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            process::say_error(&format!("{error:#}"));
+            process::say_on_stderr(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

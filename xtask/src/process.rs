@@ -12,8 +12,12 @@ pub(crate) fn repository_root() -> PathBuf {
 }
 
 /// The `cargo` that started this program, or the first in the PATH.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo says in the environment which one it is"
+)]
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(repository_root());
     command
 }
@@ -50,11 +54,11 @@ pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
-/// Prints why the command failed.
+/// Prints one line on standard error: why the command failed, or what another program printed there.
 #[expect(
     clippy::print_stderr,
     reason = "the one place of this crate that writes to standard error"
 )]
-pub(crate) fn say_error(line: &str) {
-    eprintln!("error: {line}");
+pub(crate) fn say_on_stderr(line: &str) {
+    eprintln!("{line}");
 }

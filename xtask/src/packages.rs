@@ -1,0 +1,134 @@
+//! The Debian packages that tests and the demo use: found, installed, or named.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process::{run as run_command, say, show};
+
+/// A program and the package that brings it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The Debian package.
+    pub(crate) package: &'static str,
+}
+
+const fn program(name: &'static str, package: &'static str) -> Program {
+    Program { name, package }
+}
+
+/// Without these, nothing links or no registry runs.
+pub(crate) const REQUIRED: &[Program] = &[
+    program("cc", "gcc"),
+    program("make", "make"),
+    program("docker-registry", "docker-registry"),
+    program("skopeo", "skopeo"),
+    program("busybox", "busybox-static"),
+];
+
+/// The peers that Wharf is compared with. A test whose peer is missing says so and is skipped.
+pub(crate) const PEERS: &[Program] = &[
+    program("dockerd", "docker.io"),
+    program("containerd", "containerd"),
+    program("podman", "podman"),
+    program("umoci", "umoci"),
+    program("buildah", "buildah"),
+    program("newuidmap", "uidmap"),
+    program("openssl", "openssl"),
+    program("zstd", "zstd"),
+    program("xz", "xz-utils"),
+    program("bzip2", "bzip2"),
+    program("setfattr", "attr"),
+    program("setcap", "libcap2-bin"),
+    program("mkfs.ext4", "e2fsprogs"),
+];
+
+/// Makes `required` and `wished` be there: installs what is missing when run as root on Debian, otherwise names it.
+///
+/// Fails when something required is still missing.
+pub(crate) fn provide(required: &[Program], wished: &[Program], install: bool) -> Result<()> {
+    let mut absent = missing(required.iter().chain(wished));
+    if !absent.is_empty() && install && is_root() && find("apt-get").is_some() {
+        let packages = package_names(&absent);
+        say(&format!(
+            "installing what is missing: {}",
+            packages.join(" ")
+        ));
+        if let Err(error) = install_packages(&packages) {
+            say(&format!("not everything could be installed: {error:#}"));
+        }
+        absent = missing(required.iter().chain(wished));
+    }
+    if !absent.is_empty() {
+        let names: Vec<&str> = absent.iter().map(|program| program.name).collect();
+        say(&format!(
+            "missing: {} (apt-get install {})",
+            names.join(", "),
+            package_names(&absent).join(" ")
+        ));
+    }
+    let needed = missing(required.iter());
+    if !needed.is_empty() {
+        bail!(
+            "this cannot run without them; as root: apt-get install {}",
+            package_names(&needed).join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// The first executable called `name` in the PATH, or in the folders of system administration.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is a program for developers, which reads its own environment"
+)]
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}
+
+/// Whether this program runs as root.
+pub(crate) fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    Path::new("/proc/self")
+        .metadata()
+        .is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn missing<'a>(programs: impl Iterator<Item = &'a Program>) -> Vec<Program> {
+    programs
+        .filter(|program| find(program.name).is_none())
+        .copied()
+        .collect()
+}
+
+fn package_names(programs: &[Program]) -> Vec<&'static str> {
+    let mut names: Vec<&str> = programs.iter().map(|program| program.package).collect();
+    names.dedup();
+    names
+}
+
+/// The lists of a fresh machine are empty or old, so they are fetched first.
+fn install_packages(packages: &[&str]) -> Result<()> {
+    for arguments in [
+        &["update", "--quiet"][..],
+        &["install", "--yes", "--quiet", "--no-install-recommends"][..],
+    ] {
+        let mut command = Command::new("apt-get");
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        if arguments.contains(&"install") {
+            command.args(packages);
+        }
+        say(&format!("$ {}", show(&command)));
+        run_command(&mut command)?;
+    }
+    Ok(())
+}
