@@ -1,10 +1,12 @@
-//! Go's `text/template` as Docker's `--format` uses it.
+//! Go's `text/template` as Docker's `--format` uses it, Docker's tables, and Docker's words for sizes and times.
 //!
 //! Nothing here does I/O, reads a clock or knows a terminal: values come in, bytes go out.
 //!
 //! - [`Template`]: the whole language, with Go's functions and Docker's (`json`, `split`, `join`, `title`, `lower`,
 //!   `upper`, `pad`, `truncate`), and with Go's error texts. It runs over a [`Value`], which has a Go [`Type`], because
 //!   templates can tell types apart: in `eq`, in `%T`, in what an absent key is, in the texts of errors.
+//! - [`Format`] and [`Formatter`]: what a user writes behind `--format` (`table ...`, `json`, `raw`, a template), and
+//!   rows printed with it. [`align`] is Go's `tabwriter` as Docker sets it.
 //! - [`json`]: JSON as Go writes and indents it.
 //!
 //! # What differs from Go
@@ -22,6 +24,7 @@
 mod execute;
 mod functions;
 pub mod json;
+mod output;
 mod parse;
 mod print;
 mod template;
@@ -29,6 +32,7 @@ mod value;
 
 pub use execute::{ExecuteError, ExecuteReason, Limits, MissingKey};
 pub use functions::CallError;
+pub use output::{Format, FormatError, Formatter, OUTPUT_LIMIT_BYTES, TableTooLarge, align};
 pub use parse::{ParseError, ParseReason};
 pub use template::Template;
 pub use value::{
