@@ -8,6 +8,7 @@
 //! - [`Format`] and [`Formatter`]: what a user writes behind `--format` (`table ...`, `json`, `raw`, a template), and
 //!   rows printed with it. [`align`] is Go's `tabwriter` as Docker sets it.
 //! - [`json`]: JSON as Go writes and indents it.
+//! - [`units`]: `1.98MB`, `3 weeks`, `1h30m`, `--filter until=`.
 //!
 //! # What differs from Go
 //! - Limits ([`Limits`]), which Go does not have: a template comes from a command line, but also from configuration
@@ -28,6 +29,7 @@ mod output;
 mod parse;
 mod print;
 mod template;
+pub mod units;
 mod value;
 
 pub use execute::{ExecuteError, ExecuteReason, Limits, MissingKey};

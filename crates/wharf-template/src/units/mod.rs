@@ -1,0 +1,13 @@
+//! Sizes, ages and moments in Docker's words.
+
+mod age;
+mod ellipsis;
+mod go_duration;
+mod size;
+mod timestamp;
+
+pub use age::human_duration;
+pub use ellipsis::ellipsis;
+pub use go_duration::{ParseDurationError, parse_go_duration};
+pub use size::{ParseSizeError, bytes_size, human_size, human_size_with_precision, parse_size};
+pub use timestamp::{ParseTimestampError, parse_docker_timestamp};
