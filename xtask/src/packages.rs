@@ -20,6 +20,11 @@ const fn program(name: &'static str, package: &'static str) -> Program {
     Program { name, package }
 }
 
+/// Makes images; the demo needs it.
+pub(crate) const UMOCI: Program = program("umoci", "umoci");
+/// Makes images; the demo uses it where it can.
+pub(crate) const BUILDAH: Program = program("buildah", "buildah");
+
 /// Without these, nothing links or no registry runs.
 pub(crate) const REQUIRED: &[Program] = &[
     program("cc", "gcc"),
@@ -34,8 +39,8 @@ pub(crate) const PEERS: &[Program] = &[
     program("dockerd", "docker.io"),
     program("containerd", "containerd"),
     program("podman", "podman"),
-    program("umoci", "umoci"),
-    program("buildah", "buildah"),
+    UMOCI,
+    BUILDAH,
     program("newuidmap", "uidmap"),
     program("openssl", "openssl"),
     program("zstd", "zstd"),

@@ -1,0 +1,116 @@
+//! The play itself: which commands are run, in which order.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::images::push_images;
+use super::registry::Registry;
+use super::stage::Stage;
+use crate::packages::{BUILDAH, REQUIRED, UMOCI, is_root, provide};
+use crate::process::{cargo, run as run_command, say, show};
+
+/// What `cargo xtask demo` understands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArguments {
+    /// Name what is missing on this machine instead of installing it
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// Builds the release binary and runs the main job with it: images of other tools, pulled, looked at, mounted, run, saved,
+/// loaded, pushed, removed.
+pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
+    let required = [REQUIRED, &[UMOCI]].concat();
+    provide(&required, &[BUILDAH], !arguments.no_install)?;
+    let mut build = cargo();
+    build.args(["build", "--release", "--package", "wharf"]);
+    say(&format!("$ {}", show(&build)));
+    run_command(&mut build)?;
+    let stage = Stage::new(&target_folder()?.join("release"))?;
+    let registry = Registry::start(&stage)?;
+    Stage::chapter(&format!(
+        "A registry listens on {}; other tools fill it",
+        registry.address()
+    ));
+    push_images(&stage, registry.address())?;
+    play(&stage, registry.address())?;
+    say(
+        "\nThe demo is over: everything above was done by real programs, and its folder is removed.",
+    );
+    Ok(())
+}
+
+fn play(stage: &Stage, address: &str) -> Result<()> {
+    let busybox = &format!("{address}/harbour/busybox:1.0");
+    let site = &format!("{address}/harbour/site:1.0");
+    Stage::chapter("Pull: new, again, and with layers that are here already");
+    stage.run(&format!("wharf pull {busybox}"))?;
+    stage.run(&format!("wharf pull {busybox}"))?;
+    stage.run(&format!("wharf pull {site}"))?;
+    Stage::chapter("Look at them");
+    stage.run("wharf images --digests")?;
+    stage.run(&format!("wharf image inspect --format '{{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{json .Config.Cmd}}}}' {site}"))?;
+    stage.run(&format!("wharf history {busybox}"))?;
+    stage.run(&format!("wharf tag {busybox} boat:1.0"))?;
+    stage.run("wharf images --filter reference=boat --format '{{.Repository}}:{{.Tag}} is {{.ID}}, {{.Size}}'")?;
+    Stage::chapter("Mount one and run a program in it");
+    mount(stage)?;
+    Stage::chapter("Save, remove, load");
+    stage.run("wharf save -o boat.tar boat:1.0 && tar -tf boat.tar")?;
+    stage.run("skopeo --insecure-policy inspect --format '{{.Digest}} {{.Layers}}' docker-archive:boat.tar")?;
+    stage.run(&format!("wharf rmi boat:1.0 {busybox}"))?;
+    stage.run("wharf load -i boat.tar")?;
+    Stage::chapter("Push; another tool sees the same image");
+    stage.run(&format!("wharf tag {site} {address}/pier/site:2.0"))?;
+    stage.run(&format!("wharf push {address}/pier/site:2.0"))?;
+    let digest = |name: &str| {
+        format!("skopeo inspect --tls-verify=false --format '{{{{.Digest}}}}' docker://{name}")
+    };
+    stage.run(&format!(
+        "test \"$({})\" = \"$({})\" && echo 'the digests are equal'",
+        digest(site),
+        digest(&format!("{address}/pier/site:2.0"))
+    ))?;
+    Stage::chapter("Tidy up");
+    stage.run("wharf system df")?;
+    stage.run(&format!("wharf rmi {site}"))?;
+    stage.run(&format!(
+        "wharf tag boat:1.0 {address}/pier/site:2.0 && wharf images"
+    ))?;
+    stage.run("wharf image prune --force")?;
+    stage.run("wharf system check")?;
+    stage.run("wharf rmi --force $(wharf images --quiet | sort --unique)")?;
+    stage.run("wharf system df")
+}
+
+/// An ordinary user may mount only in a namespace of their own, which `wharf unshare` makes.
+fn mount(stage: &Stage) -> Result<()> {
+    let look = "sh -c 'cat /etc/motd; ls -l /bin; uname -s'";
+    stage.run_quietly("mkdir mounted")?;
+    if is_root() {
+        stage.run("wharf image mount boat:1.0 mounted")?;
+        stage.run(&format!("chroot mounted {look}"))?;
+        return stage.run("wharf image unmount mounted");
+    }
+    stage.run(&format!(
+        "wharf unshare sh -euc 'wharf image mount boat:1.0 mounted; chroot mounted {}'",
+        look.replace('\'', "\"")
+    ))
+}
+
+/// Where cargo puts what it builds.
+fn target_folder() -> Result<PathBuf> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("running cargo metadata")?;
+    let metadata = String::from_utf8_lossy(&output.stdout).into_owned();
+    let folder = metadata
+        .split_once("\"target_directory\":\"")
+        .and_then(|(_, rest)| rest.split_once('"'));
+    match folder {
+        Some((folder, _)) => Ok(folder.into()),
+        None => bail!("cargo metadata names no target folder"),
+    }
+}
