@@ -1,12 +1,59 @@
-//! `cargo xtask bench`: what to measure, and in which order.
+//! `cargo xtask bench`: builds what is measured and what measures, and starts it.
 
-use anyhow::{Result, bail};
+use std::ffi::OsString;
+use std::process::Command;
 
-/// What `cargo xtask bench` understands.
+use anyhow::{Context as _, Result};
+
+use crate::process::{cargo, repository_root, run as run_command};
+
+/// What `cargo xtask bench` understands: everything is the measuring program's, `cargo xtask bench --help` shows it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct BenchArguments {}
+#[command(disable_help_flag = true)]
+pub(crate) struct BenchArguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
 
 /// Runs the benchmarks.
-pub(crate) fn run(_arguments: &BenchArguments) -> Result<()> {
-    bail!("there is nothing to measure yet")
+pub(crate) fn run(arguments: &BenchArguments) -> Result<()> {
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        "wharf-bench",
+        "--package",
+        "pull-ruler",
+    ]);
+    if repository_root().join("crates/wharf").exists() {
+        build.args(["--package", "wharf"]);
+    }
+    run_command(&mut build)?;
+
+    let own = std::env::current_exe()?;
+    let target = own
+        .parent()
+        .and_then(|folder| folder.parent())
+        .context("this program does not lie in a target folder")?;
+    // Namespaces of its own, and death with this process: so no mount, no daemon and no loop device outlives a run,
+    // however it ends. See `sandbox.rs` of wharf-bench.
+    let mut bench = Command::new("setpriv");
+    bench
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+        ])
+        .args(["--kill-child", "--mount-proc"])
+        .arg(target.join("release/wharf-bench"))
+        .arg("--cache")
+        .arg(target.join("bench"))
+        .arg("--page")
+        .arg(repository_root().join("docs/performance.md"))
+        .args(&arguments.arguments);
+    run_command(&mut bench)
 }

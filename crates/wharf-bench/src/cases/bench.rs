@@ -1,0 +1,129 @@
+//! What every case is given, and the list of cases.
+
+use anyhow::Result;
+
+use super::{again, archives, interrupted, listing, pull, push, startup};
+use crate::images::ImageName;
+use crate::registry::Registry;
+use crate::results::CaseResults;
+use crate::sandbox::Sandbox;
+use crate::terminal::say;
+use crate::tools::{Session, Tool, User};
+use crate::volume::VolumeKind;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Case {
+    /// Pull into an empty store until a program in the image has run
+    Pull,
+    /// The same as an ordinary user
+    PullOrdinary,
+    /// Kill -9 at random moments, pull again: what is fetched and hashed twice
+    Interrupted,
+    /// Push to an empty registry
+    Push,
+    /// Save to a file
+    Save,
+    /// Load from a file
+    Load,
+    /// Pull and push of what is there already: time and requests
+    Again,
+    /// `images` with 1 and with 1,000 images
+    Listing,
+    /// `--version`, and the size of the program
+    Startup,
+}
+
+impl Case {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Startup,
+        Self::Pull,
+        Self::PullOrdinary,
+        Self::Push,
+        Self::Save,
+        Self::Load,
+        Self::Again,
+        Self::Listing,
+        Self::Interrupted,
+    ];
+
+    /// The word on the command line and in the results.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::PullOrdinary => "pull-ordinary",
+            Self::Interrupted => "interrupted",
+            Self::Push => "push",
+            Self::Save => "save",
+            Self::Load => "load",
+            Self::Again => "again",
+            Self::Listing => "listing",
+            Self::Startup => "startup",
+        }
+    }
+
+    /// Measures it.
+    pub(crate) fn run(self, bench: &Bench) -> Result<CaseResults> {
+        let mut results = CaseResults {
+            date: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
+            ..CaseResults::default()
+        };
+        match self {
+            Self::Pull => pull::run(bench, User::Root, &mut results)?,
+            Self::PullOrdinary => pull::run(bench, User::Ordinary, &mut results)?,
+            Self::Interrupted => interrupted::run(bench, &mut results)?,
+            Self::Push => push::run(bench, &mut results)?,
+            Self::Save => archives::save(bench, &mut results)?,
+            Self::Load => archives::load(bench, &mut results)?,
+            Self::Again => again::run(bench, &mut results)?,
+            Self::Listing => listing::run(bench, &mut results)?,
+            Self::Startup => startup::run(bench, &mut results)?,
+        }
+        Ok(results)
+    }
+}
+
+/// The means of all cases.
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    /// Holds every image that is pulled.
+    pub(crate) registry: Registry,
+    pub(crate) tools: Vec<Tool>,
+    /// The images of the pull cases.
+    pub(crate) images: Vec<ImageName>,
+    pub(crate) rounds: usize,
+    pub(crate) volume: VolumeKind,
+    /// How often `interrupted` kills.
+    pub(crate) kills: usize,
+}
+
+impl Bench {
+    /// Opens an empty store of `tool`.
+    pub(crate) fn session(&self, tool: Tool, user: User) -> Result<Session> {
+        Session::open(&self.sandbox, tool, user, self.volume)
+    }
+
+    /// Lets each of `tools` have its turn in each round. A tool that fails is reported and left out of the rounds that
+    /// follow; the others go on.
+    pub(crate) fn rounds(
+        &self,
+        what: &str,
+        tools: &[Tool],
+        results: &mut CaseResults,
+        mut turn: impl FnMut(Tool, &mut CaseResults) -> Result<()>,
+    ) {
+        let mut tools = tools.to_vec();
+        for round in 1..=self.rounds {
+            tools.retain(|tool| {
+                say(&format!("{what}: round {round}: {tool}"));
+                let outcome = turn(*tool, results);
+                if let Err(error) = &outcome {
+                    let failure = format!("{what}: {tool}: {error:#}");
+                    say(&format!("  {failure}"));
+                    results.failures.push(failure);
+                }
+                outcome.is_ok()
+            });
+        }
+    }
+}
