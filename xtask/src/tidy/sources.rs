@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use super::architecture::Architecture;
 
 /// Names that say nothing about what a file owns.
-const EMPTY_NAMES: [&str; 8] = [
-    "util", "utils", "common", "helper", "helpers", "misc", "manager", "types",
+const EMPTY_NAMES: [&str; 7] = [
+    "util", "utils", "common", "helper", "helpers", "misc", "manager",
 ];
 /// Files that are written for people or machines and that tidy reads.
 const TEXT_KINDS: [&str; 6] = ["rs", "toml", "md", "sh", "txt", "yml"];
@@ -83,12 +83,13 @@ fn check_rust(path: &str, text: &str, architecture: &Architecture, complaints: &
             architecture.maximum_lines
         ));
     }
-    if !text.trim_start().starts_with("//!") {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    // The tests of the file beside it.
+    if name != "tests.rs" && !text.trim_start().starts_with("//!") {
         complaints.push(format!(
             "{path}: no module comment (`//!`) at the top that says what the file owns"
         ));
     }
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.strip_suffix(".rs").unwrap_or(name);
     if EMPTY_NAMES.contains(&stem)
         || EMPTY_NAMES.contains(&folder.rsplit('/').next().unwrap_or_default())
