@@ -25,6 +25,6 @@ pub use atomic::{sync_directory, write_file};
 pub use ingest::{CHECKPOINT_BYTES, Ingest, IngestError, VerifiedBlob};
 pub use lock::FileLock;
 pub use reader::VerifyingReader;
-pub use spool::Spool;
+pub use spool::{Scratch, Spool};
 pub use store::{BlobError, BlobState, BlobStore, IngestSlot, UnfinishedIngest};
 pub use sync::{BootId, GroupSync};

@@ -11,7 +11,7 @@ use wharf_oci::{Algorithm, Digest, Hasher, MANIFEST_LIMIT_BYTES};
 use crate::atomic;
 use crate::ingest::{self, Ingest, IngestError, Place};
 use crate::lock::FileLock;
-use crate::spool::{SPOOL_PREFIX, Spool};
+use crate::spool::{SCRATCH_PREFIX, Scratch, Spool};
 use crate::sync::GroupSync;
 
 const READ_BUFFER_BYTES: usize = 1 << 18;
@@ -231,16 +231,21 @@ impl BlobStore {
         }
     }
 
-    /// A file for bytes whose digest is not known yet.
+    /// A file for bytes that are to become a blob, but whose digest is not known yet.
     pub fn spool(&self) -> Result<Spool, BlobError> {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        Spool::create(&self.ingest, serial).map_err(io_error(&self.ingest))
+        self.scratch().map(Spool::new)
     }
 
-    /// Deletes the spool files of dead processes.
+    /// A file for the time being, on the store's disk.
+    pub fn scratch(&self) -> Result<Scratch, BlobError> {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        Scratch::create(&self.ingest, serial).map_err(io_error(&self.ingest))
+    }
+
+    /// Deletes the scratch files of dead processes.
     pub fn sweep_spools(&self) -> Result<(), BlobError> {
         for name in names_in(&self.ingest)? {
-            if !name.starts_with(SPOOL_PREFIX) {
+            if !name.starts_with(SCRATCH_PREFIX) {
                 continue;
             }
             let path = self.ingest.join(name);

@@ -14,8 +14,9 @@ use crate::graph::{ImageGraph, ImageParts, LayerPart};
 /// The bytes of a blob as they come.
 pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, EndpointError>> + Send>>;
 
-/// Where an image is: a registry, this machine, an archive.
-pub trait ImageSource: Send + Sync {
+/// Where an image is: a registry, this machine. A handle that is cheap to clone, since an upload keeps one to
+/// begin again.
+pub trait ImageSource: Clone + Send + Sync + 'static {
     /// The manifest or index that `target` points to; its digest has been verified.
     fn manifest(
         &self,
