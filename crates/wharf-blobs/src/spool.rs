@@ -38,8 +38,17 @@ impl Scratch {
         let name = format!("{SCRATCH_PREFIX}{}-{serial}", std::process::id());
         let path = directory.join(name);
         let lock = FileLock::acquire(&path)?;
-        let file = File::options().read(true).write(true).truncate(true).open(&path)?;
-        Ok(Self { path, file, kept: false, _lock: lock })
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .truncate(true)
+            .open(&path)?;
+        Ok(Self {
+            path,
+            file,
+            kept: false,
+            _lock: lock,
+        })
     }
 
     /// A second handle on the file, at its start.
@@ -69,7 +78,11 @@ impl Drop for Scratch {
 
 impl Spool {
     pub(crate) fn new(scratch: Scratch) -> Self {
-        Self { scratch, hasher: Hasher::new(Algorithm::Sha256), size: 0 }
+        Self {
+            scratch,
+            hasher: Hasher::new(Algorithm::Sha256),
+            size: 0,
+        }
     }
 
     /// Bytes so far.

@@ -1,7 +1,10 @@
 //! The contract of the blob store: what is visible when, what a crash leaves, what two writers see.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
-#![expect(clippy::disallowed_methods, reason = "damage is done to files on purpose")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "damage is done to files on purpose"
+)]
 
 use std::io::{Read as _, Write as _};
 

@@ -171,6 +171,17 @@ impl ImageStore {
             .read(|session| session.blobs_of_layer(diff_id))
     }
 
+    /// Remembers that `blob`, which is in the store, is a form of the layer: it was compressed here.
+    pub fn remember_layer_blob(
+        &self,
+        blob: &Descriptor,
+        diff_id: DiffId,
+    ) -> Result<(), RecordsError> {
+        self.shared.records.write(Durability::Volatile, |session| {
+            session.put_layer_blob(blob, diff_id)
+        })
+    }
+
     /// The folder that holds the layer's tree.
     pub fn layer_tree(&self, diff_id: DiffId) -> PathBuf {
         self.shared.layer_path(diff_id).join("fs")

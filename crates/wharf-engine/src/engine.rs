@@ -1,0 +1,109 @@
+//! The engine: its settings, its store, its registry client.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use wharf_images::{Clock, Flavour, ImageStore, OpenOptions};
+use wharf_layers::Limits;
+use wharf_oci::{Platform, Repository};
+use wharf_registry_client::{ClientConfig, CredentialSource, RegistryClient, RepositoryClient};
+
+use crate::error::{EngineError, classify};
+
+/// What an engine is told; nothing is read from the environment below the binary.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// The folder of the store.
+    pub root: PathBuf,
+    /// How a new store unpacks its layers: as root, or as an ordinary user.
+    pub flavour: Flavour,
+    /// The platform that is meant where none is given.
+    pub platform: Platform,
+    /// Layers that are pulled side by side.
+    pub max_concurrent_downloads: usize,
+    /// Layers that are pushed side by side.
+    pub max_concurrent_uploads: usize,
+    /// What a layer may cost.
+    pub limits: Limits,
+    /// How to reach registries.
+    pub client: ClientConfig,
+    /// Who to be at registries.
+    pub credentials: Arc<dyn CredentialSource>,
+    /// Where times come from.
+    pub clock: Clock,
+}
+
+/// Every operation on images, for one store. The store is opened by the first operation that needs it.
+#[derive(Debug)]
+pub struct Engine {
+    settings: EngineSettings,
+    reading: OnceLock<ImageStore>,
+    writing: OnceLock<ImageStore>,
+    client: OnceLock<RegistryClient>,
+}
+
+impl Engine {
+    /// An engine; nothing is opened yet.
+    pub fn new(settings: EngineSettings) -> Self {
+        Self {
+            settings,
+            reading: OnceLock::new(),
+            writing: OnceLock::new(),
+            client: OnceLock::new(),
+        }
+    }
+
+    /// What it was told.
+    pub fn settings(&self) -> &EngineSettings {
+        &self.settings
+    }
+
+    /// The store, to look into. It may lie on a read-only disk.
+    pub fn store_for_reading(&self) -> Result<&ImageStore, EngineError> {
+        match self.writing.get() {
+            Some(store) => Ok(store),
+            None => self.opened(&self.reading, OpenOptions::read_only(self.settings.flavour)),
+        }
+    }
+
+    /// The store, to change it.
+    pub fn store(&self) -> Result<&ImageStore, EngineError> {
+        self.opened(&self.writing, OpenOptions::new(self.settings.flavour))
+    }
+
+    /// The client for every registry.
+    pub fn client(&self) -> Result<&RegistryClient, EngineError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let (config, credentials) = (
+            self.settings.client.clone(),
+            self.settings.credentials.clone(),
+        );
+        let client = RegistryClient::new(config, credentials).map_err(classify)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    pub(crate) fn repository(
+        &self,
+        repository: &Repository,
+    ) -> Result<RepositoryClient, EngineError> {
+        self.client()?.repository(repository).map_err(classify)
+    }
+
+    fn opened<'a>(
+        &self,
+        cell: &'a OnceLock<ImageStore>,
+        options: OpenOptions,
+    ) -> Result<&'a ImageStore, EngineError> {
+        if let Some(store) = cell.get() {
+            return Ok(store);
+        }
+        let options = OpenOptions {
+            clock: self.settings.clock.clone(),
+            ..options
+        };
+        let store = ImageStore::open(&self.settings.root, options).map_err(classify)?;
+        Ok(cell.get_or_init(|| store))
+    }
+}

@@ -1,0 +1,155 @@
+//! `image inspect`: all that is known of an image, in the form of Docker's API 1.50.
+
+use serde_json::{Map, Value, json};
+use wharf_images::{ImageRecord, NameRecord};
+use wharf_oci::{ImageConfig, ImageQuery, Platform, PlatformMatcher};
+
+use crate::engine::Engine;
+use crate::error::{EngineError, classify, failure};
+use wharf_transfer::ErrorKind;
+
+/// An image as `docker image inspect` prints it: a JSON object with its fields in Docker's order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageInspect(pub Value);
+
+/// Fields of `config.config` in the order of Docker's API 1.50, which leaves out what is empty.
+const CONFIG_FIELDS: [&str; 13] = [
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
+];
+
+impl Engine {
+    /// Describes the image. With `platform`, only an image of exactly this platform will do.
+    pub fn inspect(
+        &self,
+        query: &ImageQuery,
+        platform: Option<&Platform>,
+    ) -> Result<ImageInspect, EngineError> {
+        let store = self.store_for_reading()?;
+        let image = store.resolve(query).map_err(classify)?.image;
+        let config = self.config(&image)?;
+        if let Some(wanted) = platform
+            && PlatformMatcher::only_strict(wanted)
+                .rank(&config.platform())
+                .is_none()
+        {
+            let actual = config.platform();
+            return Err(failure(
+                ErrorKind::NotFound,
+                format!(
+                    "image {} was found but does not provide the specified platform ({wanted}); it is for {actual}",
+                    image.id.short()
+                ),
+            ));
+        }
+        Ok(ImageInspect(self.described(&image, &config)?))
+    }
+
+    /// The image's config, verified.
+    pub(crate) fn config(&self, image: &ImageRecord) -> Result<ImageConfig, EngineError> {
+        let blobs = self.store_for_reading()?.blobs();
+        let bytes = blobs.read_document(&image.config).map_err(classify)?;
+        ImageConfig::parse(bytes).map_err(classify)
+    }
+
+    fn described(&self, image: &ImageRecord, config: &ImageConfig) -> Result<Value, EngineError> {
+        let document = config.document().map_err(classify)?;
+        let mut inspect = Map::new();
+        let mut put = |key: &str, value: Value| drop(inspect.insert(key.to_owned(), value));
+        put("Id", json!(image.id));
+        put("RepoTags", json!(names(image, true)));
+        put("RepoDigests", json!(names(image, false)));
+        put(
+            "Parent",
+            json!(image.parent.map(|id| id.to_string()).unwrap_or_default()),
+        );
+        put("Comment", json!(config.comment()));
+        if let Some(created) = config.created_text() {
+            put("Created", json!(created));
+        }
+        put("DockerVersion", json!(config.docker_version()));
+        put("Author", json!(config.author()));
+        put("Config", container_config(&document));
+        let platform = config.platform();
+        put("Architecture", json!(platform.architecture));
+        if !platform.variant.is_empty() {
+            put("Variant", json!(platform.variant));
+        }
+        put("Os", json!(platform.os));
+        if !platform.os_version.is_empty() {
+            put("OsVersion", json!(platform.os_version));
+        }
+        put("Size", json!(image.size));
+        put("GraphDriver", self.graph_driver(image)?);
+        put(
+            "RootFS",
+            json!({ "Type": "layers", "Layers": config.diff_ids() }),
+        );
+        let tagged = image.names.iter().map(|record| record.updated).max();
+        put(
+            "Metadata",
+            json!({ "LastTagTime": tagged.unwrap_or(image.recorded).to_string() }),
+        );
+        let target = image.names.first().map(|record| &record.target);
+        if let Some(descriptor) = target.or(image.manifests.first()) {
+            put("Descriptor", json!(descriptor));
+        }
+        Ok(Value::Object(inspect))
+    }
+
+    fn graph_driver(&self, image: &ImageRecord) -> Result<Value, EngineError> {
+        let store = self.store_for_reading()?;
+        // The top of the stack first, as overlayfs is told.
+        let trees = image
+            .layers
+            .iter()
+            .rev()
+            .map(|layer| store.layer_tree(layer.diff_id));
+        let lower: Vec<String> = trees.map(|tree| tree.display().to_string()).collect();
+        Ok(json!({ "Data": { "LowerDir": lower.join(":") }, "Name": "overlayfs" }))
+    }
+}
+
+fn names(image: &ImageRecord, tagged: bool) -> Vec<String> {
+    let wanted = |record: &&NameRecord| record.name.tag().is_some() == tagged;
+    image
+        .names
+        .iter()
+        .filter(wanted)
+        .map(|record| record.name.familiar())
+        .collect()
+}
+
+fn container_config(document: &Value) -> Value {
+    let Some(config) = document.get("config").and_then(Value::as_object) else {
+        return json!({});
+    };
+    let mut known = Map::new();
+    for field in CONFIG_FIELDS {
+        if let Some(value) = config.get(field).filter(|value| !is_empty(value)) {
+            known.insert(field.to_owned(), value.clone());
+        }
+    }
+    Value::Object(known)
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}

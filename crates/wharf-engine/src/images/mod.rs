@@ -1,0 +1,25 @@
+//! Operations on images, one file each, called by docker's words.
+
+mod archive_files;
+mod changes;
+mod history;
+mod import;
+mod inspect;
+mod list;
+mod load;
+mod mount;
+mod prune;
+mod pull;
+mod push;
+mod remove;
+mod save;
+mod tag;
+
+pub(crate) use changes::ChangeError;
+pub use history::HistoryRow;
+pub use import::ImportRequest;
+pub use inspect::ImageInspect;
+pub use load::{LoadInput, LoadRequest, LoadedImage};
+pub use pull::{PullOutcome, PullRequest, PullStatus};
+pub use push::{PushOutcome, PushRequest};
+pub use save::SaveRequest;

@@ -1,0 +1,342 @@
+//! A layer on its way from a stream into the store: one pass, three stages.
+//!
+//! ```text
+//! socket ──chunks──► this thread: hash the blob, write it, inflate ──buffers──► second thread: hash the
+//!                                                                               tar, unpack
+//! ```
+//!
+//! The queues between the stages are bounded. Whatever ends the work early, the blob and the tree keep
+//! their checkpoints, and the next attempt, of this or another process, goes on from there.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use serde::{Deserialize, Serialize};
+use wharf_blobs::{Ingest, IngestSlot, VerifiedBlob};
+use wharf_images::{ImageStore, LayerFacts, LayerSlot, LayerWriter};
+use wharf_layers::{
+    AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, Decompressor, Limits, apply_layer,
+};
+use wharf_oci::{Descriptor, DiffId, Digest, HasherState};
+use wharf_transfer::{EndpointError, ErrorKind};
+
+use crate::error::{Classified, classify, failure, with_causes};
+use crate::incoming::{BlobFeed, Incoming};
+use crate::pipe::{PipeReader, pipe};
+use crate::telling::Telling;
+
+const PIPE_BUFFERS: usize = 4;
+const PIPE_BUFFER_BYTES: usize = 256 << 10;
+const FILE_BUFFER_BYTES: usize = 256 << 10;
+
+/// One layer to take in.
+pub(crate) struct LayerIntake<'a> {
+    pub(crate) store: &'a ImageStore,
+    pub(crate) descriptor: &'a Descriptor,
+    /// Where this is an image's layer: it is unpacked, and its tar must have this digest.
+    pub(crate) diff_id: Option<DiffId>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) telling: &'a Telling,
+}
+
+/// What taking a layer cost: the proof that nothing is done twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct IntakeCost {
+    /// Bytes of the blob that came from the source.
+    pub(crate) bytes_fetched: u64,
+    /// Bytes of the blob that were hashed.
+    pub(crate) bytes_hashed: u64,
+    /// Bytes of the tar that were hashed.
+    pub(crate) tar_bytes_hashed: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "layer {blob} is not what the image says: its content has diff ID {actual}, the image's config says {expected}; the image is broken, ask its author to push it again"
+)]
+struct WrongDiffId {
+    blob: Digest,
+    expected: DiffId,
+    actual: DiffId,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("layer {blob} cannot be unpacked: {source}")]
+struct DamagedLayer {
+    blob: Digest,
+    source: io::Error,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("layer {blob} cannot be unpacked: {reason}")]
+struct RefusedLayer {
+    blob: Digest,
+    reason: String,
+    #[source]
+    cause: ApplyLayerError,
+}
+
+/// A tree as it was unpacked, not yet compared with the image's config.
+struct Unpacked {
+    writer: LayerWriter,
+    applied: AppliedLayer,
+    /// Up to which offset of the tar it is the work of an earlier process.
+    resumed_at: Option<u64>,
+}
+
+impl Unpacked {
+    fn tar_bytes_hashed(&self) -> u64 {
+        self.applied.tar_size_bytes - self.resumed_at.unwrap_or(0)
+    }
+}
+
+/// The form of an [`ApplyCheckpoint`] on disk.
+#[derive(Serialize, Deserialize)]
+struct SavedCheckpoint {
+    tar_offset: u64,
+    hasher: Vec<u8>,
+}
+
+impl LayerIntake<'_> {
+    /// Takes the layer. Locks are taken in one order everywhere: first the blob's, then the tree's.
+    pub(crate) fn run(&self, feed: &mut dyn BlobFeed) -> Result<IntakeCost, EndpointError> {
+        let blobs = self.store.blobs();
+        let size = Some(self.descriptor.size);
+        let slot = blobs
+            .ingest(&self.descriptor.digest, size)
+            .map_err(classify)?;
+        let tree = self.tree()?;
+        let cost = match (slot, tree) {
+            (IngestSlot::Present(_), None) => Ok(IntakeCost::default()),
+            (IngestSlot::Present(_), Some(writer)) => self.unpack_stored(*writer),
+            (IngestSlot::Writable(ingest), None) => self.take_blob(*ingest, feed),
+            (IngestSlot::Writable(ingest), Some(writer)) => self.take_both(*ingest, *writer, feed),
+        }?;
+        tracing::debug!(
+            digest = %self.descriptor.digest,
+            bytes_fetched = cost.bytes_fetched,
+            bytes_hashed = cost.bytes_hashed,
+            tar_bytes_hashed = cost.tar_bytes_hashed,
+            "layer taken"
+        );
+        Ok(cost)
+    }
+
+    fn tree(&self) -> Result<Option<Box<LayerWriter>>, EndpointError> {
+        let Some(diff_id) = self.diff_id else {
+            return Ok(None);
+        };
+        match self.store.layer_slot(diff_id).map_err(classify)? {
+            LayerSlot::Writable(writer) => Ok(Some(writer)),
+            LayerSlot::Present(_) => Ok(None),
+        }
+    }
+
+    /// The blob is here; its tree is wanting.
+    fn unpack_stored(&self, writer: LayerWriter) -> Result<IntakeCost, EndpointError> {
+        let open = || {
+            self.store
+                .blobs()
+                .open_blob(&self.descriptor.digest)
+                .map_err(classify)
+        };
+        let unpacked = self.unpack(writer, &mut buffered(open()?))?;
+        let tar_bytes_hashed = unpacked.tar_bytes_hashed();
+        let (writer, applied) = self.settle(unpacked, open)?;
+        writer.finish(facts(&applied)).map_err(classify)?;
+        Ok(IntakeCost {
+            tar_bytes_hashed,
+            ..IntakeCost::default()
+        })
+    }
+
+    /// The tree is here, or not wanted; the blob is wanting.
+    fn take_blob(
+        &self,
+        ingest: Ingest,
+        feed: &mut dyn BlobFeed,
+    ) -> Result<IntakeCost, EndpointError> {
+        let mut incoming = Incoming::new(ingest, feed, self.descriptor.size, self.telling);
+        incoming.skip_existing();
+        let drained = incoming.drain();
+        let (ingest, cost) = incoming.end(drained)?;
+        let blob = self.verify(ingest)?;
+        blob.publish(self.store.blobs().group_sync())
+            .map_err(classify)?;
+        Ok(cost)
+    }
+
+    /// Everything in one pass.
+    fn take_both(
+        &self,
+        ingest: Ingest,
+        writer: LayerWriter,
+        feed: &mut dyn BlobFeed,
+    ) -> Result<IntakeCost, EndpointError> {
+        let mut incoming = Incoming::new(ingest, feed, self.descriptor.size, self.telling);
+        let unpacked = self.unpack(writer, &mut incoming);
+        // The tar may end before the blob does: padding, or members of another tool.
+        let drained = if unpacked.is_ok() {
+            incoming.drain()
+        } else {
+            Ok(())
+        };
+        let (ingest, mut cost) = incoming.end(drained)?;
+        let unpacked = match unpacked {
+            Ok(unpacked) => unpacked,
+            Err(error) => {
+                ingest.suspend().map_err(classify)?;
+                return Err(error);
+            }
+        };
+        let blob = self.verify(ingest)?;
+        cost.tar_bytes_hashed = unpacked.tar_bytes_hashed();
+        let (writer, applied) = self.settle(unpacked, || blob.open().map_err(classify))?;
+        // The one sync, in `finish`, covers the tree and the blob, which was complete before it.
+        writer.finish(facts(&applied)).map_err(classify)?;
+        blob.publish_synced().map_err(classify)?;
+        Ok(cost)
+    }
+
+    fn verify(&self, ingest: Ingest) -> Result<VerifiedBlob, EndpointError> {
+        self.telling.verifying();
+        let blob = ingest.finish().map_err(classify)?;
+        self.telling.download_complete();
+        Ok(blob)
+    }
+
+    /// Inflates `source` on this thread and unpacks it on a second one.
+    fn unpack(
+        &self,
+        writer: LayerWriter,
+        source: &mut dyn BufRead,
+    ) -> Result<Unpacked, EndpointError> {
+        let resume = read_checkpoint(&writer)?;
+        let resumed_at = resume.as_ref().map(|checkpoint| checkpoint.tar_offset);
+        let (sender, receiver) = pipe(PIPE_BUFFERS, PIPE_BUFFER_BYTES);
+        let (sent, applied) = std::thread::scope(|scope| {
+            let apply = scope.spawn(|| self.apply(&writer, receiver, resume));
+            let sent = Decompressor::new(source, self.limits)
+                .and_then(|mut inflated| sender.write_all_of(&mut inflated));
+            if matches!(sent, Ok(Ok(()))) {
+                sender.finish();
+            } else {
+                drop(sender);
+            }
+            (sent, apply.join())
+        });
+        // The source's own error says more than that the pipe broke.
+        let _reader_may_be_gone = sent.map_err(|error| self.bad_stream(error))?;
+        let panicked = || {
+            failure(
+                ErrorKind::Internal,
+                "the thread that unpacks a layer has panicked",
+            )
+        };
+        let applied = applied.map_err(|_panic| panicked())??;
+        Ok(Unpacked {
+            writer,
+            applied,
+            resumed_at,
+        })
+    }
+
+    fn apply(
+        &self,
+        writer: &LayerWriter,
+        mut tar: PipeReader,
+        resume: Option<ApplyCheckpoint>,
+    ) -> Result<AppliedLayer, EndpointError> {
+        let flavour = match self.store.flavour() {
+            wharf_images::Flavour::Root => wharf_layers::Flavour::Root,
+            wharf_images::Flavour::User => wharf_layers::Flavour::User,
+        };
+        let options = ApplyOptions {
+            limits: self.limits.clone(),
+            resume,
+            ..ApplyOptions::new(flavour)
+        };
+        let mut save = |checkpoint: &ApplyCheckpoint| save_checkpoint(writer, checkpoint);
+        apply_layer(&mut tar, writer.tree(), &options, &mut save).map_err(|cause| {
+            let (kind, blob) = (Classified::kind(&cause), self.descriptor.digest);
+            EndpointError::new(
+                kind,
+                RefusedLayer {
+                    blob,
+                    reason: with_causes(&cause),
+                    cause,
+                },
+            )
+        })
+    }
+
+    /// Compares the diff ID. A tree that an earlier process began is made anew before the layer is
+    /// blamed: that process may have unpacked bytes that never were verified.
+    fn settle(
+        &self,
+        unpacked: Unpacked,
+        reopen: impl FnOnce() -> Result<File, EndpointError>,
+    ) -> Result<(LayerWriter, AppliedLayer), EndpointError> {
+        let Unpacked {
+            mut writer,
+            mut applied,
+            resumed_at,
+        } = unpacked;
+        let expected = writer.diff_id();
+        if applied.diff_id != expected && resumed_at.is_some() {
+            writer.restart().map_err(classify)?;
+            let again = self.unpack(writer, &mut buffered(reopen()?))?;
+            (writer, applied) = (again.writer, again.applied);
+        }
+        if applied.diff_id == expected {
+            return Ok((writer, applied));
+        }
+        writer.abandon().map_err(classify)?;
+        let (blob, actual) = (self.descriptor.digest, applied.diff_id);
+        let cause = WrongDiffId {
+            blob,
+            expected,
+            actual,
+        };
+        Err(EndpointError::new(ErrorKind::Corrupt, cause))
+    }
+
+    /// The stream broke: by its source, whose error travels inside, or because it cannot be inflated.
+    fn bad_stream(&self, error: io::Error) -> EndpointError {
+        match error.downcast::<EndpointError>() {
+            Ok(error) => error,
+            Err(source) => {
+                let blob = self.descriptor.digest;
+                EndpointError::new(ErrorKind::Corrupt, DamagedLayer { blob, source })
+            }
+        }
+    }
+}
+
+fn buffered(file: File) -> BufReader<File> {
+    BufReader::with_capacity(FILE_BUFFER_BYTES, file)
+}
+
+fn facts(applied: &AppliedLayer) -> LayerFacts {
+    LayerFacts {
+        size: applied.content_size_bytes,
+        unpacked_bytes: applied.disk_size_bytes,
+        entries: applied.entries,
+    }
+}
+
+fn read_checkpoint(writer: &LayerWriter) -> Result<Option<ApplyCheckpoint>, EndpointError> {
+    let saved = writer.checkpoint::<SavedCheckpoint>().map_err(classify)?;
+    Ok(saved.map(|saved| ApplyCheckpoint {
+        tar_offset: saved.tar_offset,
+        hasher_state: HasherState::from_bytes(saved.hasher),
+    }))
+}
+
+fn save_checkpoint(writer: &LayerWriter, checkpoint: &ApplyCheckpoint) -> io::Result<()> {
+    let saved = SavedCheckpoint {
+        tar_offset: checkpoint.tar_offset,
+        hasher: checkpoint.hasher_state.as_bytes().to_vec(),
+    };
+    writer.save_checkpoint(&saved).map_err(io::Error::other)
+}

@@ -1,0 +1,26 @@
+//! Every operation of the docker side as one method of [`Engine`], with events; no terminal, no HTTP.
+//!
+//! The command line and the Engine API are thin doors onto this crate: they turn words into requests and
+//! results into text. Local operations are plain functions; what talks to registries is async, and the one bridge
+//! between the two worlds is `blocking.rs`.
+
+mod blocking;
+mod engine;
+mod error;
+mod images;
+mod incoming;
+mod intake;
+mod local_endpoint;
+mod pipe;
+mod registry_endpoint;
+mod system;
+mod telling;
+
+pub use engine::{Engine, EngineSettings};
+pub use error::EngineError;
+pub use images::{
+    HistoryRow, ImageInspect, ImportRequest, LoadInput, LoadRequest, LoadedImage, PullOutcome,
+    PullRequest, PullStatus, PushOutcome, PushRequest, SaveRequest,
+};
+
+pub use wharf_transfer::{ErrorKind, EventSink, LayerProgress, TransferEvent};
