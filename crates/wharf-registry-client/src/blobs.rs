@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
@@ -80,16 +81,20 @@ pub struct BlobStream {
     client: RepositoryClient,
     digest: Digest,
     size: u64,
-    // Where to get it, best first, and the one in use.
-    sources: Vec<(Arc<Endpoint>, Target)>,
+    // Where to get it, best first, the one to stay with, and which one is in use.
+    sources: Vec<Source>,
+    last_source: Source,
     source: usize,
     // The next byte to give out.
     offset: u64,
     connection: Option<Connection>,
+    was_connected: bool,
     failures: u32,
     // Where the stream stood when it last broke.
     broke_at: u64,
 }
+
+type Source = (Arc<Endpoint>, Target);
 
 struct Connection {
     body: ResponseBody,
@@ -127,14 +132,17 @@ impl RepositoryClient {
                 offset,
             });
         }
+        let (sources, last_source) = self.sources(descriptor);
         let mut stream = BlobStream {
             client: self.clone(),
             digest: descriptor.digest,
             size: descriptor.size,
-            sources: self.sources(descriptor),
+            sources,
+            last_source,
             source: 0,
             offset,
             connection: None,
+            was_connected: false,
             failures: 0,
             broke_at: offset,
         };
@@ -174,19 +182,22 @@ impl RepositoryClient {
         Ok(content)
     }
 
-    fn sources(&self, descriptor: &Descriptor) -> Vec<(Arc<Endpoint>, Target)> {
+    // Mirrors, the registry, the descriptor's own addresses; the last of them apart.
+    fn sources(&self, descriptor: &Descriptor) -> (Vec<Source>, Source) {
         let target = self.path(&format!("blobs/{}", descriptor.digest));
-        let endpoints = self.readers.iter().cloned();
-        let mut sources: Vec<_> = endpoints
-            .map(|endpoint| (endpoint, target.clone()))
+        let mirrors = self.readers.iter().filter(|endpoint| endpoint.is_mirror);
+        let mut sources: Vec<Source> = mirrors
+            .map(|mirror| (Arc::clone(mirror), target.clone()))
             .collect();
+        let mut last = (Arc::clone(&self.registry), target);
         let urls = descriptor.urls.iter().flatten();
         let urls = urls.filter_map(|url| Url::parse(url).ok());
         let urls = urls.filter(|url| matches!(url.scheme(), "http" | "https"));
         for url in urls.take(URL_LIMIT) {
-            sources.push((Arc::clone(&self.registry), Target::Url(url)));
+            let next = (Arc::clone(&self.registry), Target::Url(url));
+            sources.push(std::mem::replace(&mut last, next));
         }
-        sources
+        (sources, last)
     }
 }
 
@@ -194,6 +205,14 @@ impl BlobStream {
     /// Where the next chunk begins.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// The chunks as a stream.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, BlobError>> + Send {
+        futures_util::stream::try_unfold(self, |mut stream| async move {
+            let chunk = stream.next_chunk().await?;
+            Ok(chunk.map(|chunk| (chunk, stream)))
+        })
     }
 
     /// The next bytes, never an empty chunk; `None` at the end. When the connection breaks it is made
@@ -284,6 +303,12 @@ impl BlobStream {
             },
         };
         tracing::debug!(digest = %self.digest, offset = self.offset, %error, "blob stream broke");
+        let (endpoint, _) = self.source().clone();
+        if endpoint.is_mirror && progress < PROGRESS_BYTES {
+            self.client.mirror_failed(&endpoint, &error);
+            self.source += 1;
+            return Ok(());
+        }
         self.failures += 1;
         // After progress there is no reason to wait: many servers end long answers.
         if progress >= PROGRESS_BYTES || self.client.wait(self.failures, None, &error).await {
@@ -292,14 +317,15 @@ impl BlobStream {
         Err(error.into())
     }
 
+    // The source in use. A mirror is never the last one, so there always is another behind it.
+    fn source(&self) -> &Source {
+        self.sources.get(self.source).unwrap_or(&self.last_source)
+    }
+
     // Makes a connection that gives the byte at `offset` next.
     async fn connect(&mut self) -> Result<(), BlobError> {
         loop {
-            let Some((endpoint, target)) = self.sources.get(self.source).cloned() else {
-                // Cannot be: the last source's error is given to the caller below.
-                self.source = 0;
-                continue;
-            };
+            let (endpoint, target) = self.source().clone();
             if endpoint.is_given_up() {
                 self.source += 1;
                 continue;
@@ -307,11 +333,12 @@ impl BlobStream {
             let error = match self.request(&endpoint, &target, self.offset > 0).await {
                 Ok(connection) => {
                     self.connection = Some(connection);
+                    self.was_connected = true;
                     return Ok(());
                 }
                 Err(error) => error,
             };
-            let is_last = self.source + 1 >= self.sources.len();
+            let is_last = self.source >= self.sources.len();
             if endpoint.is_mirror {
                 self.client.mirror_failed(&endpoint, &error);
                 self.source += 1;
@@ -328,8 +355,8 @@ impl BlobStream {
             return Err(error);
         };
         // A registry that was there a moment ago is being restarted.
-        let began = self.offset > 0 || self.failures > 0;
-        let may_pass = reason.may_pass() || (began && is_refused_connection(reason));
+        let restarts = self.was_connected && is_refused_connection(reason);
+        let may_pass = reason.may_pass() || restarts;
         self.failures += 1;
         let retry_after = reason.retry_after();
         if may_pass && self.client.wait(self.failures, retry_after, reason).await {

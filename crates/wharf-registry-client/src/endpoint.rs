@@ -214,8 +214,10 @@ impl Endpoint {
         })
     }
 
+    // Our own name may say the port that its scheme has anyway.
     fn is_ours(&self, url: &Url) -> bool {
-        host_and_port(url) == self.host.to_ascii_lowercase()
+        let ours = Url::parse(&format!("{}://{}/", url.scheme(), self.host));
+        ours.is_ok_and(|ours| ours.origin() == url.origin())
     }
 
     fn shown(&self, target: &Target) -> String {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LOCATION, USER_AGENT,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use url::Url;
 
@@ -148,8 +150,13 @@ impl Exchange {
         };
         let mut request = Request::new(outgoing.payload.body());
         *request.method_mut() = outgoing.method.clone();
+        let is_empty = hyper::body::Body::is_end_stream(request.body());
         let headers = request.headers_mut();
         headers.clone_from(&outgoing.headers);
+        // hyper says no length where there is no body; some servers then ask for one (411).
+        if is_empty && !matches!(outgoing.method, Method::GET | Method::HEAD) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         headers.insert(USER_AGENT, self.user_agent.clone());
         // A blob is its bytes; a server that compressed them on the way would only confuse.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -40,7 +40,7 @@ pub trait CredentialSource: fmt::Debug + Send + Sync {
 /// Why credentials could not be looked up. Kept by the client and given to each request that needs
 /// them, so it is shared.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot get credentials for {registry}: {source}")]
+#[error("{source}")]
 pub struct CredentialError {
     /// The registry.
     pub registry: String,

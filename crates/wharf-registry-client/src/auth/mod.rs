@@ -2,6 +2,9 @@
 
 pub(crate) mod authenticator;
 pub(crate) mod challenge;
+pub(crate) mod config_file;
 pub(crate) mod credentials;
+pub(crate) mod helper;
 pub(crate) mod server_address;
+pub(crate) mod store;
 pub(crate) mod token;

@@ -52,9 +52,9 @@ struct TokenAnswer {
     access_token: Option<String>,
     #[serde(default)]
     refresh_token: Option<String>,
-    // Some servers send a fraction.
+    // A number, by some servers with a fraction or as a text.
     #[serde(default)]
-    expires_in: Option<f64>,
+    expires_in: serde_json::Value,
 }
 
 /// Asks the token server that the challenge names.
@@ -214,12 +214,13 @@ async fn read(answer: Answer) -> Result<Token, AuthError> {
     Ok(Token {
         token: Secret::new(token.ok_or(AuthError::NoToken)?),
         refresh_token: filled(answer.refresh_token).map(Secret::new),
-        life: life(answer.expires_in),
+        life: life(&answer.expires_in),
     })
 }
 
-fn life(expires_in: Option<f64>) -> Duration {
-    let seconds = expires_in.unwrap_or(0.0);
+fn life(expires_in: &serde_json::Value) -> Duration {
+    let text = expires_in.as_str().and_then(|text| text.parse().ok());
+    let seconds = expires_in.as_f64().or(text).unwrap_or(0.0);
     Duration::try_from_secs_f64(seconds)
         .unwrap_or(SHORTEST_LIFE)
         .clamp(SHORTEST_LIFE, LONGEST_LIFE)
@@ -227,6 +228,8 @@ fn life(expires_in: Option<f64>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::auth::challenge::parse_challenges;
 
@@ -271,15 +274,17 @@ mod tests {
     #[test]
     fn tokens_live_a_minute_at_least_and_a_day_at_most() {
         for (expires_in, seconds) in [
-            (None, 60),
-            (Some(5.0), 60),
-            (Some(300.5), 300),
-            (Some(-1.0), 60),
-            (Some(f64::NAN), 60),
-            (Some(1e300), 60),
-            (Some(1e9), 86_400),
+            (json!(null), 60),
+            (json!(5), 60),
+            (json!(300.5), 300),
+            (json!("300"), 300),
+            (json!(-1), 60),
+            (json!("NaN"), 60),
+            (json!(1e300), 60),
+            (json!([]), 60),
+            (json!(1_000_000_000), 86_400),
         ] {
-            assert_eq!(life(expires_in).as_secs(), seconds, "{expires_in:?}");
+            assert_eq!(life(&expires_in).as_secs(), seconds, "{expires_in}");
         }
     }
 }
