@@ -51,7 +51,7 @@ pub(crate) fn failure(kind: ErrorKind, text: impl Into<String>) -> EngineError {
 
 impl Classified for io::Error {
     fn kind(&self) -> ErrorKind {
-        match io::Error::kind(self) {
+        match Self::kind(self) {
             io::ErrorKind::NotFound => ErrorKind::NotFound,
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
@@ -124,7 +124,7 @@ impl Classified for NameError {
             Self::Form(_) => ErrorKind::Invalid,
             Self::NoSuchImage(_) | Self::NoSuchName(_) => ErrorKind::NotFound,
             Self::Records(error) => error.kind(),
-            _ => ErrorKind::Internal,
+            Self::Journal { source, .. } => Classified::kind(source),
         }
     }
 }

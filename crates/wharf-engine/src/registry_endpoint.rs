@@ -88,7 +88,13 @@ fn observed(client: &RepositoryClient, events: &EventSink, id: String) -> Reposi
     client.observed_by(Arc::new(move |event| match event {
         ClientEvent::Retrying { delay, reason, .. } => {
             tracing::warn!(layer = %id, reason, "trying again");
-            let progress = LayerProgress::RetryingIn(delay.as_secs_f64().ceil() as u64);
+            let progress = LayerProgress::RetryingIn(
+                delay
+                    .as_millis()
+                    .div_ceil(1000)
+                    .try_into()
+                    .unwrap_or(u64::MAX),
+            );
             events(TransferEvent::Layer {
                 id: id.clone(),
                 progress,
@@ -221,7 +227,7 @@ impl ImageSink for RegistrySink {
             (task.events)(TransferEvent::Layer {
                 id: id.clone(),
                 progress,
-            })
+            });
         };
         self.send_layer(&task, &tell).await?;
         if let Some(store) = &self.store {

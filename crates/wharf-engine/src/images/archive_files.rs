@@ -145,7 +145,7 @@ impl FolderFiles {
 impl ArchiveFiles for FolderFiles {
     fn size(&self, path: &str) -> Option<u64> {
         let metadata = std::fs::metadata(self.path(path).ok()?).ok()?;
-        metadata.is_file().then(|| metadata.len())
+        metadata.is_file().then_some(metadata.len())
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn Read + Send + '_>> {

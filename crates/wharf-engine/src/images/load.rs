@@ -221,7 +221,7 @@ impl Engine {
             config: Descriptor::new(MediaType::DOCKER_CONFIG, *config.id().digest(), size),
             layers,
             subject: None,
-            annotations: Default::default(),
+            annotations: std::collections::BTreeMap::new(),
         };
         RawManifest::from_manifest(&manifest).map_err(classify)
     }

@@ -14,11 +14,11 @@ impl Engine {
         &self,
         query: &ImageQuery,
         target: &Path,
-        mode: MountMode,
+        mode: &MountMode,
     ) -> Result<Mounted, EngineError> {
         let store = self.store()?;
         let image = store.resolve(query).map_err(classify)?.image;
-        store.mount(image.id, target, &mode).map_err(classify)
+        store.mount(image.id, target, mode).map_err(classify)
     }
 
     /// Takes away what [`Engine::mount_image`] put at `target`.

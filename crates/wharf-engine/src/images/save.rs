@@ -38,46 +38,46 @@ impl Engine {
     /// Writes the archive into `target`.
     pub fn save(&self, request: &SaveRequest, target: File) -> Result<(), EngineError> {
         let store = self.store_for_reading()?;
-        let saved = self.select(store, request)?;
+        let saved = select(store, request)?;
         let mut contents = Contents::default();
         for one in &saved {
             contents.add(store, one)?;
         }
         contents.write(store, target)
     }
+}
 
-    fn select(&self, store: &ImageStore, request: &SaveRequest) -> Result<Vec<Saved>, EngineError> {
-        let mut saved: Vec<Saved> = Vec::new();
-        for text in &request.images {
-            for (image, name) in meant(store, text)? {
-                let position = saved.iter().position(|known| known.image.id == image.id);
-                let position = position.unwrap_or_else(|| {
-                    saved.push(Saved {
-                        image,
-                        names: Vec::new(),
-                    });
-                    saved.len() - 1
+fn select(store: &ImageStore, request: &SaveRequest) -> Result<Vec<Saved>, EngineError> {
+    let mut saved: Vec<Saved> = Vec::new();
+    for text in &request.images {
+        for (image, name) in meant(store, text)? {
+            let position = saved.iter().position(|known| known.image.id == image.id);
+            let position = position.unwrap_or_else(|| {
+                saved.push(Saved {
+                    image,
+                    names: Vec::new(),
                 });
-                if let Some(one) = saved.get_mut(position) {
-                    one.names
-                        .extend(name.filter(|name| !one.names.contains(name)));
-                }
+                saved.len() - 1
+            });
+            if let Some(one) = saved.get_mut(position) {
+                one.names
+                    .extend(name.filter(|name| !one.names.contains(name)));
             }
         }
-        if let Some(platform) = &request.platform {
-            let matcher = PlatformMatcher::only_strict(platform);
-            for one in &saved {
-                if matcher.rank(&one.image.platform).is_none() {
-                    let text = format!(
-                        "image {} was found but does not provide the specified platform ({platform})",
-                        one.image.id.short()
-                    );
-                    return Err(failure(ErrorKind::NotFound, text));
-                }
-            }
-        }
-        Ok(saved)
     }
+    if let Some(platform) = &request.platform {
+        let matcher = PlatformMatcher::only_strict(platform);
+        for one in &saved {
+            if matcher.rank(&one.image.platform).is_none() {
+                let text = format!(
+                    "image {} was found but does not provide the specified platform ({platform})",
+                    one.image.id.short()
+                );
+                return Err(failure(ErrorKind::NotFound, text));
+            }
+        }
+    }
+    Ok(saved)
 }
 
 /// The images that `text` means, each with the tag that it means of them.
