@@ -11,8 +11,8 @@ use wharf_images::{
 use wharf_layers::{ApplyLayerError, TarError};
 use wharf_oci::{ImageConfigError, ManifestError, ReferenceError};
 use wharf_registry_client::{
-    AuthError, BlobError as RemoteBlobError, ClientConfigError, LoginError, ManifestChangeError,
-    ManifestFetchError, RequestError, SearchError, TlsError, UploadError,
+    AuthError, BlobError as RemoteBlobError, ClientConfigError, DownloadError, LoginError,
+    ManifestChangeError, ManifestFetchError, RequestError, SearchError, TlsError, UploadError,
 };
 use wharf_transfer::{ArchiveError, EndpointError, ErrorKind, GraphError};
 
@@ -274,6 +274,16 @@ impl Classified for RemoteBlobError {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::WrongLength { .. } | Self::WrongDigest(_) => ErrorKind::Corrupt,
             Self::TooLarge { .. } | Self::Offset { .. } => ErrorKind::Invalid,
+            Self::Request(error) => error.kind(),
+        }
+    }
+}
+
+impl Classified for DownloadError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Address { .. } | Self::Scheme { .. } => ErrorKind::Invalid,
+            Self::Status { .. } => ErrorKind::NotFound,
             Self::Request(error) => error.kind(),
         }
     }

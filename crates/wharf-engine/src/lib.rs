@@ -11,6 +11,7 @@ mod images;
 mod incoming;
 mod intake;
 mod local_endpoint;
+mod manifests;
 mod pipe;
 mod registry_endpoint;
 mod system;
@@ -23,4 +24,7 @@ pub use images::{
     PullRequest, PullStatus, PushOutcome, PushRequest, SaveRequest,
 };
 
+pub use manifests::{
+    ManifestEntry, ManifestListError, ManifestLists, PushedManifest, RemoteManifest, list_document,
+};
 pub use wharf_transfer::{ErrorKind, EventSink, LayerProgress, TransferEvent};

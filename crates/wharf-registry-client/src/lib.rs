@@ -4,6 +4,7 @@ mod auth;
 mod blobs;
 mod client;
 mod config;
+mod download;
 mod endpoint;
 mod error;
 mod exchange;
@@ -31,6 +32,7 @@ pub use auth::store::{CredentialStoreError, DockerCredentials, StoredIn};
 pub use blobs::{BlobError, BlobStream};
 pub use client::{ClientConfigError, RegistryClient};
 pub use config::{ClientConfig, RetryPolicy, Timeouts};
+pub use download::{Download, DownloadError};
 pub use error::{
     AuthError, DigestMismatch, ErrorDetail, ErrorResponse, RedirectError, RequestError,
 };

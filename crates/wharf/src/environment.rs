@@ -68,7 +68,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "SSL_CERT_DIR",
-        meaning: "Folder of such certificates",
+        meaning: "Folders of such certificates, separated by colons",
     },
     Variable {
         name: "NO_COLOR",
@@ -117,7 +117,7 @@ pub(crate) struct Environment {
     pub(crate) docker_content_trust: Option<String>,
     pub(crate) proxies: ProxyVariables,
     pub(crate) ssl_cert_file: Option<PathBuf>,
-    pub(crate) ssl_cert_dir: Option<PathBuf>,
+    pub(crate) ssl_cert_dirs: Vec<PathBuf>,
     pub(crate) no_color: bool,
     pub(crate) columns: Option<usize>,
     pub(crate) home: Option<PathBuf>,
@@ -165,7 +165,9 @@ impl Environment {
                 no_proxy: text("NO_PROXY").or_else(|| text("no_proxy")),
             },
             ssl_cert_file: path("SSL_CERT_FILE"),
-            ssl_cert_dir: path("SSL_CERT_DIR"),
+            ssl_cert_dirs: raw("SSL_CERT_DIR")
+                .map(|folders| std::env::split_paths(&folders).collect())
+                .unwrap_or_default(),
             no_color: raw("NO_COLOR").is_some(),
             columns: text("COLUMNS")
                 .and_then(|columns| columns.parse().ok())

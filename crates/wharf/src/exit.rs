@@ -49,7 +49,7 @@ pub(crate) fn failed(printer: &Printer, failure: &anyhow::Error) -> ExitCode {
 }
 
 /// The failure with its causes. Some texts name their cause themselves: a cause is not said twice.
-fn text(failure: &anyhow::Error) -> String {
+pub(crate) fn text(failure: &anyhow::Error) -> String {
     failure.chain().fold(String::new(), |said, cause| {
         let cause = cause.to_string();
         if said.is_empty() {

@@ -6,15 +6,20 @@
 mod arguments;
 mod commands;
 mod config;
+mod credentials;
+mod daemon_words;
 mod environment;
 mod exit;
 mod filters;
+mod formatting;
 mod logging;
 mod output_file;
 mod printer;
 mod privilege;
+mod progress;
 mod prompt;
 mod session;
+mod settings;
 
 use std::process::ExitCode;
 

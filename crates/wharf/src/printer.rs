@@ -37,6 +37,14 @@ pub(crate) struct PrintError {
 }
 
 impl PrintError {
+    /// The reader of stdout has gone away.
+    pub(crate) fn reader_gone() -> Self {
+        Self {
+            stream: "stdout",
+            source: io::ErrorKind::BrokenPipe.into(),
+        }
+    }
+
     /// Whether the reader has gone away: then there is nobody to tell.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         self.source.kind() == io::ErrorKind::BrokenPipe

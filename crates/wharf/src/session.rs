@@ -6,13 +6,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use wharf_engine::{Engine, ManifestLists};
+use wharf_oci::{Platform, PlatformError, Reference};
+use wharf_registry_client::Secret;
+
 use crate::arguments::{Matches, Work};
 use crate::commands::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER};
 use crate::config::{Configuration, DockerConfig};
+use crate::credentials::CredentialFiles;
 use crate::environment::Environment;
 use crate::logging::{self, LogWishes};
 use crate::printer::Printer;
 use crate::privilege::is_machine_root;
+use crate::settings::engine_settings;
 
 /// What commands work with.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub(crate) struct Session {
     configuration: Configuration,
     docker_config_folder: PathBuf,
     docker_config: OnceCell<DockerConfig>,
+    engine: OnceCell<Engine>,
+    is_machine_root: bool,
 }
 
 /// Scripts made for Docker that name a daemon.
@@ -38,13 +46,16 @@ impl Session {
         printer: Printer,
         globals: &Matches,
     ) -> Result<Self, (Printer, anyhow::Error)> {
-        match Self::prepare(&environment, globals) {
+        let is_machine_root = is_machine_root();
+        match Self::prepare(&environment, globals, is_machine_root) {
             Ok((configuration, docker_config_folder)) => Ok(Self {
                 environment,
                 printer: Arc::new(printer),
                 configuration,
                 docker_config_folder,
                 docker_config: OnceCell::new(),
+                engine: OnceCell::new(),
+                is_machine_root,
             }),
             Err(failure) => Err((printer, failure)),
         }
@@ -53,12 +64,13 @@ impl Session {
     fn prepare(
         environment: &Environment,
         globals: &Matches,
+        is_machine_root: bool,
     ) -> anyhow::Result<(Configuration, PathBuf)> {
         if globals.is_given(&HOST) {
             return Err(NoHost.into());
         }
         let root_option = globals.some_text(&ROOT_FOLDER).map(PathBuf::from);
-        let configuration = Configuration::load(environment, root_option, is_machine_root())?;
+        let configuration = Configuration::load(environment, root_option, is_machine_root)?;
         let debug = globals.is_set(&DEBUG).then_some("debug");
         logging::start(&LogWishes {
             level_option: globals.some_text(&LOG_LEVEL).or(debug),
@@ -116,5 +128,63 @@ impl Session {
         }
         let read = DockerConfig::read(&self.docker_config_folder)?;
         Ok(self.docker_config.get_or_init(|| read))
+    }
+
+    /// The engine. Nothing is opened before an operation needs it.
+    pub(crate) fn engine(&self) -> &Engine {
+        self.engine
+            .get_or_init(|| Engine::new(engine_settings(self)))
+    }
+
+    /// An engine for one registry, which may be insecure if the command was told so.
+    pub(crate) fn engine_for(&self, reference: &Reference, insecure: bool) -> Engine {
+        let mut settings = engine_settings(self);
+        if insecure {
+            settings
+                .client
+                .insecure_registries
+                .push(reference.repository().domain().to_owned());
+        }
+        Engine::new(settings)
+    }
+
+    /// The manifest lists that the user is making.
+    pub(crate) fn manifest_lists(&self) -> ManifestLists {
+        ManifestLists::new(self.docker_config_folder.join("manifests"))
+    }
+
+    /// Where credentials are.
+    pub(crate) fn credential_files(&self) -> CredentialFiles {
+        CredentialFiles {
+            config_file: self.docker_config_folder.join("config.json"),
+            overlay: self.environment.docker_auth_config.clone().map(Secret::new),
+            search_path: self.environment.path.clone(),
+        }
+    }
+
+    /// Whether the store is the machine's, not that of an ordinary user.
+    pub(crate) fn is_machine_root(&self) -> bool {
+        self.is_machine_root
+    }
+
+    /// The platform that the text names, if there is one.
+    pub(crate) fn platform(&self, text: Option<&str>) -> Result<Option<Platform>, PlatformError> {
+        text.map(str::parse).transpose()
+    }
+
+    /// Docker verifies signatures of Notary version 1 if this is asked for. Wharf does not, and says so instead of
+    /// taking what was not verified. `disabled` is the value of `--disable-content-trust`, which is true by default.
+    pub(crate) fn refuse_content_trust(&self, disabled: bool, given: bool) -> anyhow::Result<()> {
+        let variable = self
+            .environment
+            .docker_content_trust
+            .as_deref()
+            .unwrap_or_default();
+        let wanted_by_variable = matches!(variable, "1" | "t" | "T" | "TRUE" | "true" | "True");
+        anyhow::ensure!(
+            disabled && (given || !wanted_by_variable),
+            "content trust (Notary version 1) is not supported: set --disable-content-trust or unset DOCKER_CONTENT_TRUST"
+        );
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod archive_files;
 mod changes;
 mod history;
 mod import;
+mod import_url;
 mod inspect;
 mod list;
 mod load;

@@ -25,6 +25,7 @@ pub(crate) use help::help_text;
 pub(crate) use markdown::markdown_page;
 pub(crate) use matches::Matches;
 pub(crate) use parse::{Parsed, parse};
+pub(crate) use quote::quoted;
 pub(crate) use roff::manual_page;
 pub(crate) use shells::{Shell, completion_script};
 pub(crate) use usage_error::UsageError;

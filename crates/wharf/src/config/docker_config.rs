@@ -1,7 +1,6 @@
 //! What the user's Docker `config.json` says about output and pruning. Credentials in the same file are the business
 //! of `wharf-registry-client`, which also writes it; the `proxies` in it are for containers, not for us.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -18,9 +17,6 @@ pub(crate) struct DockerConfig {
     /// Filters that every prune has: `label=keep`, `label!=keep`.
     #[serde(default)]
     pub(crate) prune_filters: Vec<String>,
-    /// Headers that every request to a registry carries.
-    #[serde(default, rename = "HttpHeaders")]
-    pub(crate) http_headers: BTreeMap<String, String>,
 }
 
 impl DockerConfig {

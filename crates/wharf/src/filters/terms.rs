@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use wharf_images::{LabelFilter, ListFilter};
 use wharf_oci::{ImageQuery, ReferencePattern};
-
-use super::moments::parse_moment;
+use wharf_template::units::{ParseTimestampError, parse_docker_timestamp};
 
 /// Every `--filter key=value` of a command line.
 #[derive(Debug, Default)]
@@ -22,10 +20,12 @@ pub(crate) enum FilterError {
     UnknownKey(String),
     #[error("invalid filter '{key}=[{}]'", values.join(" "))]
     BadValue { key: String, values: Vec<String> },
+    #[error("invalid filter '{key}={value}'")]
+    BadText { key: &'static str, value: String },
     #[error("more than one until filter specified")]
     ManyUntil,
     #[error("{0}")]
-    Moment(#[from] super::moments::MomentError),
+    Moment(#[from] ParseTimestampError),
     #[error("{0}")]
     Pattern(#[from] wharf_oci::PatternError),
     #[error("No such image: {0}")]
@@ -39,6 +39,24 @@ impl FilterTerms {
         for term in terms {
             let (key, value) = term.split_once('=').unwrap_or((term, ""));
             filter.add(key, value);
+        }
+        filter
+    }
+
+    /// The terms of a prune: those of the command line, and those of `pruneFilters` in Docker's `config.json` that they
+    /// do not contradict.
+    pub(crate) fn for_prune(terms: &[String], configured: &[String]) -> Self {
+        let mut filter = Self::new(terms);
+        for (key, value) in configured.iter().filter_map(|term| term.split_once('=')) {
+            // `label!=x` arrives here as the key `label!`.
+            let opposite = match key {
+                "label" => "label!",
+                "label!" => "label",
+                _ => "",
+            };
+            if !filter.values(opposite).iter().any(|known| known == value) {
+                filter.add(key, value);
+            }
         }
         filter
     }
@@ -111,14 +129,10 @@ impl FilterTerms {
     }
 
     /// The time of `until=`.
-    pub(crate) fn until(
-        &self,
-        now: Timestamp,
-        zone: &TimeZone,
-    ) -> Result<Option<Timestamp>, FilterError> {
+    pub(crate) fn until(&self, now: &Zoned) -> Result<Option<Timestamp>, FilterError> {
         match self.values("until") {
             [] => Ok(None),
-            [text] => Ok(Some(parse_moment(text, now, zone)?)),
+            [text] => Ok(Some(parse_docker_timestamp(text, now)?)),
             _ => Err(FilterError::ManyUntil),
         }
     }
@@ -128,8 +142,7 @@ impl FilterTerms {
         &self,
         all: bool,
         argument: Option<&str>,
-        now: Timestamp,
-        zone: &TimeZone,
+        now: &Zoned,
     ) -> Result<ListFilter, FilterError> {
         self.accept_only(&[
             "before",
@@ -152,7 +165,7 @@ impl FilterTerms {
             not_labels: self.labels("label!"),
             before: images(self.values("before"))?,
             since: images(self.values("since"))?,
-            until: self.until(now, zone)?,
+            until: self.until(now)?,
             references: references
                 .map(ReferencePattern::parse)
                 .collect::<Result<_, _>>()?,
@@ -174,8 +187,11 @@ mod tests {
 
     fn list(terms: &[&str]) -> Result<ListFilter, String> {
         let terms: Vec<String> = terms.iter().map(ToString::to_string).collect();
-        let now = "2026-11-21T12:00:00Z".parse().unwrap();
-        let filter = FilterTerms::new(&terms).to_list_filter(false, None, now, &TimeZone::UTC);
+        let now = "2026-11-21T12:00:00Z"
+            .parse::<Timestamp>()
+            .unwrap()
+            .to_zoned(jiff::tz::TimeZone::UTC);
+        let filter = FilterTerms::new(&terms).to_list_filter(false, None, &now);
         filter.map_err(|error| error.to_string())
     }
 

@@ -3,24 +3,56 @@
 
 use wharf_images::ImageSummary;
 use wharf_template::units::human_size;
-use wharf_template::{TemplateContext, Value};
+use wharf_template::{Format, FormatError, Formatter, TemplateContext, Value};
 
 use super::images::ImageView;
 
 /// The default table.
-pub(crate) const DEFAULT_TABLE: &str =
-    "table {{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}";
+const TABLE: &str = "{{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}";
 /// What `--format raw` stands for.
-pub(crate) const RAW: &str = "type: {{.Type}}\\ntotal: {{.TotalCount}}\\nactive: {{.Active}}\\nsize: {{.Size}}\\nreclaimable: {{.Reclaimable}}\\n";
+const RAW: &str = "type: {{.Type}}\\ntotal: {{.TotalCount}}\\nactive: {{.Active}}\\nsize: {{.Size}}\\nreclaimable: {{.Reclaimable}}\\n";
 
 /// Titles of the columns.
-pub(crate) const TITLES: &[(&str, &str)] = &[
+const TITLES: &[(&str, &str)] = &[
     ("Type", "TYPE"),
     ("TotalCount", "TOTAL"),
     ("Active", "ACTIVE"),
     ("Size", "SIZE"),
     ("Reclaimable", "RECLAIMABLE"),
 ];
+
+/// The table of images in `--verbose`.
+const IMAGE_SECTION: &str = "{{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}\\t{{.SharedSize}}\\t{{.UniqueSize}}\\t{{.Containers}}";
+
+/// What follows the images in `--verbose`, while nothing else is stored.
+pub(crate) const OTHER_SECTIONS: &str = "
+Containers space usage:
+
+CONTAINER ID   IMAGE     COMMAND   LOCAL VOLUMES   SIZE      CREATED   STATUS    NAMES
+
+Local Volumes space usage:
+
+VOLUME NAME   LINKS     SIZE
+
+Build cache usage: 0B
+
+CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED
+";
+
+/// The format of `system df`.
+pub(crate) fn formatter(format: &Format) -> Result<Formatter, FormatError> {
+    Formatter::new(format, TABLE, RAW)
+}
+
+/// The format of the images in `system df --verbose`.
+pub(crate) fn image_section() -> Result<Formatter, FormatError> {
+    Formatter::new(&Format::Table, IMAGE_SECTION, "")
+}
+
+/// Titles of the columns.
+pub(crate) fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TITLES.iter().copied()
+}
 
 /// What takes room, of one kind of things.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +72,13 @@ pub(crate) struct Usage {
 impl Usage {
     /// A kind of things of which there are none.
     pub(crate) fn nothing(kind: &'static str) -> Self {
-        Self { kind, total: 0, active: 0, size: 0, reclaimable: 0 }
+        Self {
+            kind,
+            total: 0,
+            active: 0,
+            size: 0,
+            reclaimable: 0,
+        }
     }
 }
 
@@ -49,15 +87,14 @@ impl TemplateContext for Usage {
         "*formatter.diskUsageImagesContext"
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
     fn field(&self, name: &str) -> Option<Value> {
         Some(Value::from(match name {
             "Type" => self.kind.to_owned(),
             "TotalCount" => self.total.to_string(),
             "Active" => self.active.to_string(),
-            "Size" => human_size(self.size as f64),
+            "Size" => human_size(self.size),
             "Reclaimable" => {
-                let reclaimable = human_size(self.reclaimable as f64);
+                let reclaimable = human_size(self.reclaimable);
                 match (u128::from(self.reclaimable) * 100).checked_div(u128::from(self.size)) {
                     Some(percent) => format!("{reclaimable} ({percent}%)"),
                     None => reclaimable,
@@ -81,7 +118,12 @@ pub(crate) struct VerboseUsage {
 impl VerboseUsage {
     /// The lists; the view shows IDs in full.
     pub(crate) fn new(images: Vec<ImageSummary>, view: &ImageView) -> Self {
-        Self { images: images.into_iter().map(|image| view.single_row(image)).collect() }
+        Self {
+            images: images
+                .into_iter()
+                .map(|image| view.single_row(image))
+                .collect(),
+        }
     }
 }
 
@@ -101,24 +143,4 @@ impl TemplateContext for VerboseUsage {
     fn json_fields(&self) -> Vec<&str> {
         vec!["Images", "Containers", "Volumes", "BuildCache"]
     }
-}
-
-/// The tables of `system df --verbose` with their titles above: titles of columns, the default table.
-pub(crate) mod sections {
-    /// Images.
-    pub(crate) const IMAGES: &str = "table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}\\t{{.SharedSize}}\\t{{.UniqueSize}}\\t{{.Containers}}";
-    /// What follows the images while nothing else is stored.
-    pub(crate) const OTHERS: &str = "
-Containers space usage:
-
-CONTAINER ID   IMAGE     COMMAND   LOCAL VOLUMES   SIZE      CREATED   STATUS    NAMES
-
-Local Volumes space usage:
-
-VOLUME NAME   LINKS     SIZE
-
-Build cache usage: 0B
-
-CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED
-";
 }

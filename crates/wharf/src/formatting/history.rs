@@ -1,20 +1,18 @@
 //! Rows of `history`.
 
 use wharf_engine::HistoryRow;
-use wharf_template::units::{display_width_ellipsis, human_size_with_precision};
-use wharf_template::{TemplateContext, Value};
+use wharf_template::units::{ellipsis, human_size_with_precision};
+use wharf_template::{Format, FormatError, Formatter, TemplateContext, Value};
 
 use super::Moment;
 
 /// The default table.
-pub(crate) const DEFAULT_TABLE: &str =
-    "table {{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
+const TABLE: &str = "{{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
 /// The default table of `--human=false`.
-pub(crate) const EXACT_TABLE: &str =
-    "table {{.ID}}\\t{{.CreatedAt}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
+const EXACT_TABLE: &str = "{{.ID}}\\t{{.CreatedAt}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
 
 /// Titles of the columns.
-pub(crate) const TITLES: &[(&str, &str)] = &[
+const TITLES: &[(&str, &str)] = &[
     ("ID", "IMAGE"),
     ("CreatedSince", "CREATED"),
     ("CreatedAt", "CREATED AT"),
@@ -22,6 +20,23 @@ pub(crate) const TITLES: &[(&str, &str)] = &[
     ("Size", "SIZE"),
     ("Comment", "COMMENT"),
 ];
+
+/// The format of `history`. Docker's raw format prints the word itself.
+pub(crate) fn formatter(
+    format: &Format,
+    quiet: bool,
+    human: bool,
+) -> Result<Formatter, FormatError> {
+    match format {
+        Format::Table if quiet => Formatter::new(&Format::Template("{{.ID}}".to_owned()), "", ""),
+        _ => Formatter::new(format, if human { TABLE } else { EXACT_TABLE }, "raw"),
+    }
+}
+
+/// Titles of the columns.
+pub(crate) fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TITLES.iter().copied()
+}
 
 /// Columns that a command is cut to.
 const COMMAND_COLUMNS: usize = 45;
@@ -40,7 +55,15 @@ pub(crate) struct HistoryView {
 impl HistoryView {
     /// One row for each step.
     pub(crate) fn rows(&self, steps: Vec<HistoryRow>) -> Vec<Value> {
-        steps.into_iter().map(|step| Value::object(HistoryContext { view: self.clone(), step })).collect()
+        steps
+            .into_iter()
+            .map(|step| {
+                Value::object(HistoryContext {
+                    view: self.clone(),
+                    step,
+                })
+            })
+            .collect()
     }
 }
 
@@ -65,13 +88,16 @@ impl HistoryContext {
 
     fn created_by(&self) -> String {
         let command = self.step.created_by.replace('\t', " ");
-        if self.view.truncate { display_width_ellipsis(&command, COMMAND_COLUMNS) } else { command }
+        if self.view.truncate {
+            ellipsis(&command, COMMAND_COLUMNS)
+        } else {
+            command
+        }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     fn size(&self) -> String {
         if self.view.human {
-            human_size_with_precision(self.step.size as f64, 3)
+            human_size_with_precision(self.step.size, 3)
         } else {
             self.step.size.to_string()
         }
@@ -100,6 +126,13 @@ impl TemplateContext for HistoryContext {
     }
 
     fn json_fields(&self) -> Vec<&str> {
-        vec!["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"]
+        vec![
+            "Comment",
+            "CreatedAt",
+            "CreatedBy",
+            "CreatedSince",
+            "ID",
+            "Size",
+        ]
     }
 }

@@ -5,12 +5,22 @@ use std::sync::Arc;
 use wharf_images::ImageSummary;
 use wharf_oci::Reference;
 use wharf_template::units::{human_size, human_size_with_precision};
-use wharf_template::{TemplateContext, Value};
+use wharf_template::{Format, FormatError, Formatter, TemplateContext, Value};
 
 use super::Moment;
 
+/// The table without and with digests.
+const TABLE: &str = "{{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\\t{{.Size}}";
+const DIGEST_TABLE: &str = "{{.Repository}}\\t{{.Tag}}\\t{{.Digest}}\\t{{.ID}}\\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\\t{{.Size}}";
+/// `--format raw` without and with digests.
+const RAW: &str = "repository: {{.Repository}}\\ntag: {{.Tag}}\\nimage_id: {{.ID}}\\ncreated_at: {{.CreatedAt}}\\nvirtual_size: {{.Size}}\\n";
+const DIGEST_RAW: &str = "repository: {{.Repository}}\\ntag: {{.Tag}}\\ndigest: {{.Digest}}\\nimage_id: {{.ID}}\\ncreated_at: {{.CreatedAt}}\\nvirtual_size: {{.Size}}\\n";
+/// What `--quiet` shows.
+const QUIET: &str = "{{.ID}}";
+const QUIET_RAW: &str = "image_id: {{.ID}}";
+
 /// Titles of the columns.
-pub(crate) const TITLES: &[(&str, &str)] = &[
+const TITLES: &[(&str, &str)] = &[
     ("ID", "IMAGE ID"),
     ("Repository", "REPOSITORY"),
     ("Tag", "TAG"),
@@ -44,6 +54,32 @@ const PLACEHOLDERS: [&str; 11] = [
     "VirtualSize",
 ];
 
+/// The format of `images`: `--quiet` counts only where the format is none of one's own.
+pub(crate) fn formatter(
+    format: &Format,
+    quiet: bool,
+    digests: bool,
+) -> Result<Formatter, FormatError> {
+    match (format, quiet) {
+        (Format::Table, true) => Formatter::new(&Format::Template(QUIET.to_owned()), "", ""),
+        (Format::Raw, true) => Formatter::new(format, "", QUIET_RAW),
+        (Format::TableOf(template), _) if digests && !template.contains("{{.Digest}}") => {
+            Formatter::new(
+                &Format::TableOf(format!("{template}\\t{{{{.Digest}}}}")),
+                "",
+                "",
+            )
+        }
+        _ if digests => Formatter::new(format, DIGEST_TABLE, DIGEST_RAW),
+        _ => Formatter::new(format, TABLE, RAW),
+    }
+}
+
+/// Titles of the columns.
+pub(crate) fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TITLES.iter().copied()
+}
+
 /// How images are shown.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageView {
@@ -60,12 +96,18 @@ pub(crate) struct ImageView {
 impl ImageView {
     /// One row for each repository and tag of the images, in their order.
     pub(crate) fn rows(&self, images: Vec<ImageSummary>) -> Vec<Value> {
-        images.into_iter().flat_map(|image| self.rows_of(image)).collect()
+        images
+            .into_iter()
+            .flat_map(|image| self.rows_of(image))
+            .collect()
     }
 
     /// One row for an image, by its first name, as `system df --verbose` shows it.
     pub(crate) fn single_row(&self, image: ImageSummary) -> Value {
-        let name = image.repo_tags.first().map(|name| (name.repository().familiar(), tag(name)));
+        let name = image
+            .repo_tags
+            .first()
+            .map(|name| (name.repository().familiar(), tag(name)));
         let (repository, tag) = name.unwrap_or_else(|| (NONE.to_owned(), NONE.to_owned()));
         self.row(&Arc::new(image), repository, tag, String::new())
     }
@@ -77,22 +119,49 @@ impl ImageView {
             let repository = name.repository().familiar();
             let mut digests: Vec<String> = Vec::new();
             if self.digests {
-                let same = image.repo_digests.iter().filter(|other| other.repository() == name.repository());
-                digests.extend(same.filter_map(|name| name.digest()).map(ToString::to_string));
+                let same = image
+                    .repo_digests
+                    .iter()
+                    .filter(|other| other.repository() == name.repository());
+                digests.extend(
+                    same.filter_map(|name| name.digest())
+                        .map(ToString::to_string),
+                );
             }
             if digests.is_empty() {
                 digests.push(NONE.to_owned());
             }
-            rows.extend(digests.into_iter().map(|digest| self.row(&image, repository.clone(), tag(name), digest)));
+            rows.extend(
+                digests
+                    .into_iter()
+                    .map(|digest| self.row(&image, repository.clone(), tag(name), digest)),
+            );
         }
-        let tagged = |name: &Reference| image.repo_tags.iter().any(|tag| tag.repository() == name.repository());
-        let mut untagged: Vec<&Reference> = image.repo_digests.iter().filter(|name| !tagged(name)).collect();
+        let tagged = |name: &Reference| {
+            image
+                .repo_tags
+                .iter()
+                .any(|tag| tag.repository() == name.repository())
+        };
+        let mut untagged: Vec<&Reference> = image
+            .repo_digests
+            .iter()
+            .filter(|name| !tagged(name))
+            .collect();
         if !self.digests {
-            untagged.dedup_by_key(|name| name.repository());
+            untagged.dedup_by(|one, other| one.repository() == other.repository());
         }
         for name in untagged {
-            let digest = name.digest().filter(|_| self.digests).map_or_else(|| NONE.to_owned(), ToString::to_string);
-            rows.push(self.row(&image, name.repository().familiar(), NONE.to_owned(), digest));
+            let digest = name
+                .digest()
+                .filter(|_| self.digests)
+                .map_or_else(|| NONE.to_owned(), ToString::to_string);
+            rows.push(self.row(
+                &image,
+                name.repository().familiar(),
+                NONE.to_owned(),
+                digest,
+            ));
         }
         if rows.is_empty() {
             rows.push(self.row(&image, NONE.to_owned(), NONE.to_owned(), NONE.to_owned()));
@@ -100,13 +169,26 @@ impl ImageView {
         rows
     }
 
-    fn row(&self, image: &Arc<ImageSummary>, repository: String, tag: String, digest: String) -> Value {
-        Value::object(ImageRow { view: self.clone(), image: Arc::clone(image), repository, tag, digest })
+    fn row(
+        &self,
+        image: &Arc<ImageSummary>,
+        repository: String,
+        tag: String,
+        digest: String,
+    ) -> Value {
+        Value::object(ImageRow {
+            view: self.clone(),
+            image: Arc::clone(image),
+            repository,
+            tag,
+            digest,
+        })
     }
 }
 
 fn tag(name: &Reference) -> String {
-    name.tag().map_or_else(|| NONE.to_owned(), ToString::to_string)
+    name.tag()
+        .map_or_else(|| NONE.to_owned(), ToString::to_string)
 }
 
 /// One row; its texts are made when a template asks for them.
@@ -133,12 +215,19 @@ impl TemplateContext for ImageRow {
             "Repository" => self.repository.clone(),
             "Tag" => self.tag.clone(),
             "Digest" => self.digest.clone(),
-            "CreatedSince" => image.created.map(|created| moment.age(created)).unwrap_or_default(),
+            "CreatedSince" => image
+                .created
+                .map(|created| moment.age(created))
+                .unwrap_or_default(),
             "CreatedAt" => moment.go_time(image.created),
-            "Size" => human_size_with_precision(amount(image.size), 3),
-            "VirtualSize" => human_size(amount(image.size)),
+            "Size" => human_size_with_precision(image.size, 3),
+            "VirtualSize" => human_size(image.size),
             "SharedSize" => size_or_not(image.shared_size),
-            "UniqueSize" => size_or_not(image.shared_size.map(|shared| image.size.saturating_sub(shared))),
+            "UniqueSize" => size_or_not(
+                image
+                    .shared_size
+                    .map(|shared| image.size.saturating_sub(shared)),
+            ),
             "Containers" if self.view.containers => image.users.to_string(),
             "Containers" => NOT_AVAILABLE.to_owned(),
             _ => return None,
@@ -151,10 +240,5 @@ impl TemplateContext for ImageRow {
 }
 
 fn size_or_not(size: Option<u64>) -> String {
-    size.map_or_else(|| NOT_AVAILABLE.to_owned(), |size| human_size(amount(size)))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
-fn amount(size: u64) -> f64 {
-    size as f64
+    size.map_or_else(|| NOT_AVAILABLE.to_owned(), |size| human_size(size))
 }

@@ -2,10 +2,15 @@
 //! Docker's texts. One file per command; each holds the default table, the titles of its columns and its rows.
 
 pub(crate) mod disk_usage;
+pub(crate) mod document;
 pub(crate) mod history;
+pub(crate) mod image_tools;
 pub(crate) mod images;
+pub(crate) mod inspect;
 pub(crate) mod search;
 
 mod moment;
+#[cfg(test)]
+mod recorded;
 
 pub(crate) use moment::Moment;

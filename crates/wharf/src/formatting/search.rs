@@ -1,14 +1,28 @@
 //! Rows of `search`.
 
-use wharf_template::units::display_width_ellipsis;
-use wharf_template::{TemplateContext, Value};
+use wharf_template::units::ellipsis;
+use wharf_template::{Format, FormatError, Formatter, TemplateContext, Value};
 
 /// The default table.
-pub(crate) const DEFAULT_TABLE: &str = "table {{.Name}}\\t{{.Description}}\\t{{.StarCount}}\\t{{.IsOfficial}}";
+const TABLE: &str = "{{.Name}}\\t{{.Description}}\\t{{.StarCount}}\\t{{.IsOfficial}}";
 
 /// Titles of the columns.
-pub(crate) const TITLES: &[(&str, &str)] =
-    &[("Name", "NAME"), ("Description", "DESCRIPTION"), ("StarCount", "STARS"), ("IsOfficial", "OFFICIAL")];
+const TITLES: &[(&str, &str)] = &[
+    ("Name", "NAME"),
+    ("Description", "DESCRIPTION"),
+    ("StarCount", "STARS"),
+    ("IsOfficial", "OFFICIAL"),
+];
+
+/// The format of `search`.
+pub(crate) fn formatter(format: &Format) -> Result<Formatter, FormatError> {
+    Formatter::new(format, TABLE, "raw")
+}
+
+/// Titles of the columns.
+pub(crate) fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TITLES.iter().copied()
+}
 
 /// Columns that a description is cut to.
 const DESCRIPTION_COLUMNS: usize = 45;
@@ -36,7 +50,11 @@ impl TemplateContext for SearchRow {
             "Name" => self.name.clone(),
             "Description" => {
                 let line = self.description.replace(['\n', '\r'], " ");
-                if self.truncate { display_width_ellipsis(&line, DESCRIPTION_COLUMNS) } else { line }
+                if self.truncate {
+                    ellipsis(&line, DESCRIPTION_COLUMNS)
+                } else {
+                    line
+                }
             }
             "StarCount" => self.stars.to_string(),
             "IsOfficial" if self.as_json => self.is_official.to_string(),

@@ -2,10 +2,16 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
-use crate::session::Session;
+use wharf_engine::HistoryRow;
+use wharf_oci::ImageQuery;
+use wharf_template::{Format, FormatError};
 
+use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::TABLE_FORMAT_USAGE;
+use crate::daemon_words::FoundByDaemon as _;
+use crate::formatting::Moment;
+use crate::formatting::history::{self, HistoryView};
+use crate::session::Session;
 
 const FORMAT: Flag = Flag::text("format", TABLE_FORMAT_USAGE);
 const HUMAN: Flag = Flag::switch("human", "Print sizes and dates in human readable format")
@@ -30,5 +36,37 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let query = ImageQuery::parse(matches.argument(0)).found_by_daemon()?;
+    if let Some(platform) = session.platform(matches.some_text(&PLATFORM))? {
+        // The store holds one platform of each image: another one is not there.
+        session
+            .engine()
+            .inspect(&query, Some(&platform))
+            .found_by_daemon()?;
+    }
+    let steps = session.engine().history(&query).found_by_daemon()?;
+    session
+        .printer()
+        .out_bytes(&output(matches, steps, Moment::present())?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The steps as the options want them.
+pub(crate) fn output(
+    matches: &Matches,
+    steps: Vec<HistoryRow>,
+    moment: Moment,
+) -> Result<Vec<u8>, FormatError> {
+    let human = matches.is_set(&HUMAN);
+    let formatter = history::formatter(
+        &Format::parse(matches.text(&FORMAT)),
+        matches.is_set(&QUIET),
+        human,
+    )?;
+    let view = HistoryView {
+        human,
+        truncate: !matches.is_set(&NO_TRUNC),
+        moment,
+    };
+    formatter.write(history::titles(), view.rows(steps))
 }

@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
-use crate::session::Session;
+use wharf_oci::{ImageQuery, Platform};
 
+use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::FORMAT_USAGE;
+use crate::daemon_words::FoundByDaemon as _;
+use crate::formatting::inspect::{Inspector, image_type};
+use crate::session::Session;
 
 const FORMAT: Flag = Flag::text("format", FORMAT_USAGE).letter('f');
 const PLATFORM: Flag = Flag::text(
@@ -26,5 +29,39 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let platform = session.platform(matches.some_text(&PLATFORM))?;
+    let inspector = Inspector::new(matches.text(&FORMAT), image_type)?;
+    inspect(session, inspector, &matches.arguments, |image| {
+        Ok(document(session, image, platform.as_ref()).found_by_daemon()?)
+    })
+}
+
+/// Prints what `describe` says of each name; what fails is told at the end, all of it.
+pub(crate) fn inspect(
+    session: &Session,
+    mut inspector: Inspector,
+    names: &[String],
+    describe: impl Fn(&str) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<ExitCode> {
+    let mut failures = Vec::new();
+    for name in names {
+        if let Err(failure) = describe(name).and_then(|document| inspector.add(document)) {
+            failures.push(failure.to_string());
+        }
+    }
+    session.printer().out_bytes(&inspector.finish()?)?;
+    anyhow::ensure!(failures.is_empty(), failures.join("\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The image as Docker's API describes it.
+pub(crate) fn document(
+    session: &Session,
+    image: &str,
+    platform: Option<&Platform>,
+) -> anyhow::Result<Vec<u8>> {
+    let query = ImageQuery::parse(image)?;
+    Ok(serde_json::to_vec(
+        &session.engine().inspect(&query, platform)?.0,
+    )?)
 }

@@ -2,10 +2,16 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
-use crate::session::Session;
+use wharf_images::ImageSummary;
+use wharf_template::{Format, FormatError, Formatter};
 
+use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::TABLE_FORMAT_USAGE;
+use crate::daemon_words::FoundByDaemon as _;
+use crate::filters::FilterTerms;
+use crate::formatting::Moment;
+use crate::formatting::images::{self, ImageView};
+use crate::session::Session;
 
 const ALL: Flag =
     Flag::switch("all", "Show all images (default hides intermediate images)").letter('a');
@@ -33,5 +39,91 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    anyhow::ensure!(
+        !matches.is_set(&TREE),
+        "\"--tree\" is not supported: an image is stored for one platform only"
+    );
+    // Only a format of one's own saves reading the configuration.
+    let configured = if matches.is_given(&FORMAT) {
+        ""
+    } else {
+        &session.docker_config()?.images_format
+    };
+    let argument = matches
+        .arguments
+        .first()
+        .map(String::as_str)
+        .filter(|argument| !argument.is_empty());
+    let moment = Moment::present();
+    let terms = FilterTerms::new(matches.list(&FILTER));
+    let mut filter = terms
+        .to_list_filter(matches.is_set(&ALL), argument, &moment.zoned())
+        .found_by_daemon()?;
+    let listing = Listing::new(matches, configured, moment);
+    filter.shared_size = listing.shows(".SharedSize") || listing.shows(".UniqueSize");
+    let images = session.engine().images(&filter).found_by_daemon()?;
+    let found_nothing = images.is_empty();
+    session.printer().out_bytes(&listing.print(images)?)?;
+    if found_nothing && matches.called_as == "wharf images" {
+        hint(session, argument);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How the images are to be printed.
+pub(crate) struct Listing {
+    // Docker asks for the images before it looks at the format, so a mistake in the format is told second.
+    formatter: Result<Formatter, FormatError>,
+    view: ImageView,
+}
+
+impl Listing {
+    /// What the options say; `configured` is the format of Docker's `config.json`.
+    pub(crate) fn new(matches: &Matches, configured: &str, moment: Moment) -> Self {
+        let quiet = matches.is_set(&QUIET);
+        let format = match matches.text(&FORMAT) {
+            "" if quiet => "",
+            "" => configured,
+            format => format,
+        };
+        let digests = matches.is_set(&DIGESTS);
+        let formatter = images::formatter(&Format::parse(format), quiet, digests);
+        let truncate = !matches.is_set(&NO_TRUNC);
+        let mut listing = Self {
+            formatter,
+            view: ImageView {
+                truncate,
+                digests,
+                containers: false,
+                moment,
+            },
+        };
+        listing.view.digests |= listing.shows(".Digest");
+        listing
+    }
+
+    fn shows(&self, part: &str) -> bool {
+        self.formatter
+            .as_ref()
+            .is_ok_and(|formatter| formatter.contains(part))
+    }
+
+    /// The output.
+    pub(crate) fn print(self, images: Vec<ImageSummary>) -> Result<Vec<u8>, FormatError> {
+        self.formatter?
+            .write(images::titles(), self.view.rows(images))
+    }
+}
+
+/// People type `wharf images ls`, which asks for images that are called `ls`.
+fn hint(session: &Session, argument: Option<&str>) {
+    if let Some(
+        word @ ("inspect" | "list" | "ls" | "prune" | "pull" | "push" | "rm" | "tag" | "save"
+        | "load"),
+    ) = argument
+    {
+        let text =
+            format!("\nNo images found matching {word:?}: did you mean \"wharf image {word}\"?");
+        session.printer().error_line(&text);
+    }
 }

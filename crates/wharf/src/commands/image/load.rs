@@ -1,8 +1,17 @@
 //! `wharf load`: the images of an archive into the store.
 
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use wharf_engine::{LoadInput, LoadRequest};
+
 use crate::arguments::{Command, Flag, Matches, Run};
+use crate::output_file::plain_reason;
+use crate::progress::{Progress, Shown};
 use crate::session::Session;
 
 const INPUT: Flag = Flag::text("input", "Read from tar archive file, instead of STDIN").letter('i');
@@ -23,5 +32,42 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let platform = session
+        .platform(matches.some_text(&PLATFORM))
+        .context("invalid platform")?;
+    let input = match matches.some_text(&INPUT) {
+        Some(path) => open(Path::new(path))?,
+        None => {
+            anyhow::ensure!(
+                !session.printer().input_is_terminal,
+                "requested load from stdin, but stdin is empty"
+            );
+            LoadInput::File(File::from(
+                io::stdin()
+                    .as_fd()
+                    .try_clone_to_owned()
+                    .context("cannot read stdin")?,
+            ))
+        }
+    };
+    let shown = if matches.is_set(&QUIET) {
+        Shown::Lines
+    } else {
+        Shown::All
+    };
+    let progress = Progress::new(session.printer(), shown);
+    session
+        .engine()
+        .load(LoadRequest { input, platform }, &progress.sink())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A file, or a folder: Docker takes files only.
+fn open(path: &Path) -> anyhow::Result<LoadInput> {
+    let unreadable =
+        |error: io::Error| anyhow::anyhow!("open {}: {}", path.display(), plain_reason(&error));
+    if fs::metadata(path).map_err(unreadable)?.is_dir() {
+        return Ok(LoadInput::Folder(PathBuf::from(path)));
+    }
+    Ok(LoadInput::File(File::open(path).map_err(unreadable)?))
 }

@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use wharf_engine::PushRequest;
+use wharf_oci::{ImageQuery, Reference};
+
+use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
+use crate::daemon_words::FoundByDaemon as _;
+use crate::progress::{Progress, Shown};
 use crate::session::Session;
 
 const ALL_TAGS: Flag =
@@ -24,10 +29,68 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Upload an image to a registry",
     flags: &[ALL_TAGS, DISABLE_CONTENT_TRUST, PLATFORM, QUIET],
     positionals: Positionals::Exactly(1),
-    run: Run::Local(run),
+    run: Run::Networked(run),
     ..Command::EMPTY
 };
 
-fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
+    Box::pin(push(session, matches))
+}
+
+async fn push(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    let quiet = matches.is_set(&QUIET);
+    let all_tags = matches.is_set(&ALL_TAGS);
+    let typed: Reference = matches.argument(0).parse()?;
+    anyhow::ensure!(
+        !all_tags || typed.is_name_only(),
+        "tag can't be used with --all-tags/-a"
+    );
+    anyhow::ensure!(typed.digest().is_none(), "cannot push a digest reference");
+    session.refuse_content_trust(
+        matches.is_set(&DISABLE_CONTENT_TRUST),
+        matches.is_given(&DISABLE_CONTENT_TRUST),
+    )?;
+    let reference = if all_tags {
+        typed.clone()
+    } else {
+        typed.clone().or_latest()
+    };
+    if !all_tags && typed.is_name_only() && !quiet {
+        session.printer().line("Using default tag: latest")?;
+    }
+    let progress = Progress::new(
+        session.printer(),
+        if quiet { Shown::Nothing } else { Shown::All },
+    );
+    let engine = session.engine();
+    if let Some(platform) = session.platform(matches.some_text(&PLATFORM))? {
+        // An image is stored for one platform: that must be the one that is meant.
+        let query = ImageQuery::Name(reference.clone(), None);
+        engine.inspect(&query, Some(&platform)).found_by_daemon()?;
+    }
+    let result = if all_tags {
+        engine
+            .push_all(reference.repository(), &progress.sink())
+            .await
+            .map(drop)
+    } else {
+        engine
+            .push(
+                &PushRequest {
+                    reference: reference.clone(),
+                },
+                &progress.sink(),
+            )
+            .await
+            .map(drop)
+    };
+    match result {
+        // Once Docker's answer has begun, an error in it is told without saying who found it.
+        Err(failure) if progress.has_begun() => return Err(failure.into()),
+        result => result.found_by_daemon()?,
+    }
+    if quiet {
+        session.printer().line(&reference.to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
+use wharf_engine::ErrorKind;
+use wharf_images::{RemoveEvent, RemoveOptions};
+
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
 
 const FORCE: Flag = Flag::switch("force", "Force removal of the image").letter('f');
@@ -25,5 +29,40 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let force = matches.is_set(&FORCE);
+    let options = RemoveOptions {
+        force,
+        keep_parents: matches.is_set(&NO_PRUNE),
+    };
+    let platforms = matches.list(&PLATFORM);
+    anyhow::ensure!(
+        platforms.is_empty(),
+        "--platform: an image is stored for one platform only; remove it without this option"
+    );
+    let mut failures = Vec::new();
+    let mut only_missing = true;
+    for image in &matches.arguments {
+        match session.engine().remove_image(image, options) {
+            Ok(events) => session.printer().out(&lines(&events))?,
+            Err(failure) => {
+                only_missing &= failure.kind() == ErrorKind::NotFound;
+                failures.push(Err::<(), _>(failure).found_by_daemon());
+            }
+        }
+    }
+    let texts: Vec<String> = failures
+        .into_iter()
+        .filter_map(|failure| Some(failure.err()?.to_string()))
+        .collect();
+    if texts.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // With --force it is no failure that an image is not there, but it is told.
+    anyhow::ensure!(force && only_missing, texts.join("\n"));
+    session.printer().error_line(&texts.join("\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(events: &[RemoveEvent]) -> String {
+    events.iter().map(|event| format!("{event}\n")).collect()
 }

@@ -1,5 +1,6 @@
 //! `wharf image unmount`: ends what `wharf image mount` began.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::arguments::{Command, Matches, Positionals, Run};
@@ -17,5 +18,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    for folder in &matches.arguments {
+        session.engine().unmount_image(Path::new(folder))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

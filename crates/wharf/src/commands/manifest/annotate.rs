@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use wharf_engine::ManifestListError;
+use wharf_oci::{Platform, Reference};
+
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::session::Session;
 
@@ -22,5 +26,30 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let (list, manifest) = (matches.argument(0), matches.argument(1));
+    let list_name = list
+        .parse::<Reference>()
+        .with_context(|| format!("annotate: error parsing name for manifest list {list}"))?
+        .or_latest();
+    let manifest_name = manifest
+        .parse::<Reference>()
+        .with_context(|| format!("annotate: error parsing name for manifest {manifest}"))?
+        .or_latest();
+    let change = Platform {
+        os: matches.text(&OS).to_owned(),
+        architecture: matches.text(&ARCH).to_owned(),
+        variant: matches.text(&VARIANT).to_owned(),
+        os_version: matches.text(&OS_VERSION).to_owned(),
+        os_features: matches.list(&OS_FEATURES).to_vec(),
+    };
+    match session
+        .manifest_lists()
+        .annotate(&list_name, &manifest_name, &change)
+    {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(ManifestListError::NotFound(_)) => {
+            anyhow::bail!("manifest for image {manifest} does not exist in {list}")
+        }
+        Err(error) => Err(error.into()),
+    }
 }

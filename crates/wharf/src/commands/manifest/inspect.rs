@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use serde_json::Value;
+use wharf_engine::{ErrorKind, ManifestEntry, ManifestListError, RemoteManifest, list_document};
+use wharf_oci::{Descriptor, MediaType, Reference};
+use wharf_template::json::{Indent, indent};
+
+use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
 use crate::session::Session;
 
 const INSECURE: Flag = Flag::switch("insecure", "Allow communication with an insecure registry");
@@ -18,10 +23,96 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Display an image manifest, or manifest list",
     flags: &[INSECURE, VERBOSE],
     positionals: Positionals::Between(1, 2),
-    run: Run::Local(run),
+    run: Run::Networked(run),
     ..Command::EMPTY
 };
 
-fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
+    Box::pin(inspect(session, matches))
+}
+
+async fn inspect(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    let verbose = matches.is_set(&VERBOSE);
+    let (list, manifest) = match matches.arguments.as_slice() {
+        [list, manifest] => (Some(list.parse::<Reference>()?.or_latest()), manifest),
+        _ => (None, &matches.arguments[0]),
+    };
+    let reference = manifest.parse::<Reference>()?.or_latest();
+    let lists = session.manifest_lists();
+    let output = if let Some(list) = list {
+        one(&lists.get(&list, &reference)?, verbose)?
+    } else {
+        match lists.list(&reference) {
+            Ok(entries) => local_list(entries, verbose)?,
+            Err(ManifestListError::NotFound(_)) => remote(session, &reference, matches).await?,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    session.printer().out_bytes(&output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn remote(
+    session: &Session,
+    reference: &Reference,
+    matches: &Matches,
+) -> anyhow::Result<Vec<u8>> {
+    let verbose = matches.is_set(&VERBOSE);
+    let engine = session.engine_for(reference, matches.is_set(&INSECURE));
+    let (raw, index) = match engine.remote_manifest(reference).await {
+        Ok(RemoteManifest::Manifest(entry)) => return one(&entry, verbose),
+        Ok(RemoteManifest::Index { raw, index }) => (raw, index),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            anyhow::bail!("no such manifest: {reference}")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !verbose {
+        return ended(list_document(raw.media_type(), &index.manifests)?);
+    }
+    let mut entries = engine.remote_manifests(reference, &index).await?;
+    for entry in &mut entries {
+        // Docker names an entry by the list's name and its own digest.
+        entry.reference = format!("{reference}@{}", entry.descriptor.digest).parse()?;
+    }
+    verbose_list(&entries)
+}
+
+/// One manifest: as served, but for its white space.
+fn one(entry: &ManifestEntry, verbose: bool) -> anyhow::Result<Vec<u8>> {
+    if verbose {
+        return tabbed(&entry.document());
+    }
+    ended(indent(entry.raw.bytes(), Indent::Tab)?)
+}
+
+fn local_list(entries: Vec<ManifestEntry>, verbose: bool) -> anyhow::Result<Vec<u8>> {
+    if verbose {
+        return verbose_list(&entries);
+    }
+    let oci = entries
+        .iter()
+        .any(|entry| entry.raw.media_type().as_str() == MediaType::OCI_MANIFEST);
+    let media_type = MediaType::new(if oci {
+        MediaType::OCI_INDEX
+    } else {
+        MediaType::DOCKER_MANIFEST_LIST
+    });
+    let descriptors: Vec<Descriptor> = entries.into_iter().map(|entry| entry.descriptor).collect();
+    ended(list_document(&media_type, &descriptors)?)
+}
+
+fn verbose_list(entries: &[ManifestEntry]) -> anyhow::Result<Vec<u8>> {
+    tabbed(&Value::Array(
+        entries.iter().map(ManifestEntry::document).collect(),
+    ))
+}
+
+fn tabbed(document: &Value) -> anyhow::Result<Vec<u8>> {
+    ended(indent(document.to_string().as_bytes(), Indent::Tab)?)
+}
+
+fn ended(mut text: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    text.push(b'\n');
+    Ok(text)
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use wharf_oci::Reference;
+
 use crate::arguments::{Command, Matches, Positionals, Run};
 use crate::session::Session;
 
@@ -16,5 +18,15 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let lists = session.manifest_lists();
+    let mut failures = Vec::new();
+    for text in &matches.arguments {
+        let removed = text.parse::<Reference>().map_err(anyhow::Error::from);
+        let removed = removed.and_then(|list| Ok(lists.remove(&list.or_latest())?));
+        if let Err(failure) = removed {
+            failures.push(failure.to_string());
+        }
+    }
+    anyhow::ensure!(failures.is_empty(), failures.join("\n"));
+    Ok(ExitCode::SUCCESS)
 }

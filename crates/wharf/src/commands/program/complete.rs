@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use wharf_images::ListFilter;
+
 use crate::arguments::{
     Candidate, Command, Completion, Group, Matches, Positionals, Run, complete,
 };
@@ -56,8 +58,18 @@ fn arguments(session: &Session, command: &str, typed: &str) -> String {
 }
 
 /// The names in the store. A store that cannot be read has none: completion never fails.
-fn image_names(_session: &Session) -> Vec<Candidate> {
-    Vec::new()
+fn image_names(session: &Session) -> Vec<Candidate> {
+    let images = session
+        .engine()
+        .images(&ListFilter::default())
+        .unwrap_or_default();
+    let names = images.iter().flat_map(|image| &image.repo_tags);
+    names
+        .map(|name| Candidate {
+            word: name.familiar(),
+            meaning: String::new(),
+        })
+        .collect()
 }
 
 fn values(flag: &str, typed: &str) -> String {

@@ -2,10 +2,16 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Run};
-use crate::session::Session;
+use wharf_images::DiskUsage;
+use wharf_template::{Format, Template, Value};
 
+use crate::arguments::{Command, Flag, Matches, Run};
 use crate::commands::format_option::TABLE_FORMAT_USAGE;
+use crate::daemon_words::FoundByDaemon as _;
+use crate::formatting::Moment;
+use crate::formatting::disk_usage::{self, Usage, VerboseUsage};
+use crate::formatting::images::{self, ImageView};
+use crate::session::Session;
 
 const FORMAT: Flag = Flag::text("format", TABLE_FORMAT_USAGE);
 const VERBOSE: Flag =
@@ -21,5 +27,69 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let usage = session.engine().disk_usage().found_by_daemon()?;
+    session
+        .printer()
+        .out_bytes(&output(matches, usage, &Moment::present())?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The usage as the options want it.
+pub(crate) fn output(
+    matches: &Matches,
+    usage: DiskUsage,
+    moment: &Moment,
+) -> anyhow::Result<Vec<u8>> {
+    let format = Format::parse(matches.text(&FORMAT));
+    if matches.is_set(&VERBOSE) {
+        verbose(usage, &format, moment)
+    } else {
+        summary(&usage, &format)
+    }
+}
+
+/// One row for each kind of things.
+fn summary(usage: &DiskUsage, format: &Format) -> anyhow::Result<Vec<u8>> {
+    let images = Usage {
+        kind: "Images",
+        total: usage.images.len() as u64,
+        active: usage.active,
+        size: usage.layer_bytes,
+        reclaimable: usage.reclaimable_layer_bytes,
+    };
+    let others = ["Containers", "Local Volumes", "Build Cache"].map(Usage::nothing);
+    let rows = std::iter::once(images).chain(others).map(Value::object);
+    Ok(disk_usage::formatter(format)?.write(disk_usage::titles(), rows)?)
+}
+
+/// Every thing with its row; in a format of one's own, lists.
+fn verbose(usage: DiskUsage, format: &Format, moment: &Moment) -> anyhow::Result<Vec<u8>> {
+    let view = |truncate| ImageView {
+        truncate,
+        digests: false,
+        containers: true,
+        moment: moment.clone(),
+    };
+    let template = match format {
+        Format::Table | Format::Raw => {
+            let view = view(true);
+            let rows: Vec<Value> = usage
+                .images
+                .into_iter()
+                .map(|image| view.single_row(image))
+                .collect();
+            let mut output = b"Images space usage:\n\n".to_vec();
+            output.extend(disk_usage::image_section()?.write(images::titles(), rows)?);
+            output.extend_from_slice(disk_usage::OTHER_SECTIONS.as_bytes());
+            return Ok(output);
+        }
+        Format::Json => "{{json .}}",
+        Format::TableOf(template) | Format::Template(template) => template,
+    };
+    let template = template
+        .trim_matches(' ')
+        .replace("\\t", "\t")
+        .replace("\\n", "\n");
+    let lists = Value::object(VerboseUsage::new(usage.images, &view(false)));
+    Ok(Template::parse(&template)?.execute(&lists)?)
 }

@@ -4,8 +4,9 @@ pub(crate) mod info;
 pub(crate) mod inspect;
 pub(crate) mod version;
 
+pub(crate) mod disk_usage;
+
 mod check;
-mod disk_usage;
 mod group;
 mod prune;
 

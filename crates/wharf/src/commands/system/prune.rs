@@ -2,7 +2,14 @@
 
 use std::process::ExitCode;
 
+use jiff::SignedDuration;
+use wharf_images::Unfinished;
+
 use crate::arguments::{Command, Flag, Matches, Run};
+use crate::commands::image::prune::{deleted, filter, reclaimed};
+use crate::daemon_words::FoundByDaemon as _;
+use crate::filters::FilterTerms;
+use crate::prompt;
 use crate::session::Session;
 
 const ALL: Flag =
@@ -23,6 +30,69 @@ pub(crate) const COMMAND: Command = Command {
     ..Command::EMPTY
 };
 
+/// A download that nobody has gone on with for so long will not be resumed.
+const ABANDONED: SignedDuration = SignedDuration::from_hours(24);
+
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+    let all = matches.is_set(&ALL);
+    let volumes = matches.is_set(&VOLUMES);
+    let terms = FilterTerms::for_prune(
+        matches.list(&FILTER),
+        &session.docker_config()?.prune_filters,
+    );
+    anyhow::ensure!(
+        !(volumes && terms.has("until")),
+        "ERROR: The \"until\" filter is not supported with \"--volumes\""
+    );
+    if !matches.is_set(&FORCE)
+        && !prompt::confirm(session.printer(), &question(all, volumes, &terms))?
+    {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let filter = filter(&terms, all).found_by_daemon()?;
+    let engine = session.engine();
+    let report = engine.prune_images(&filter).found_by_daemon()?;
+    // What dead processes left behind is nobody's: it goes without being told.
+    let garbage = engine
+        .collect_garbage(Unfinished::DeleteOlderThan(ABANDONED))
+        .found_by_daemon()?;
+    tracing::info!(?garbage, "collected garbage");
+    session.printer().out(&format!(
+        "{}{}",
+        deleted(&report),
+        reclaimed(report.reclaimed_bytes)
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What will go: containers, networks, volumes and build cache too, once Wharf has them.
+fn question(all: bool, volumes: bool, terms: &FilterTerms) -> String {
+    let mut lines = vec![
+        "all stopped containers",
+        "all networks not used by at least one container",
+    ];
+    if volumes {
+        lines.push("all anonymous volumes not used by at least one container");
+    }
+    lines.extend(if all {
+        [
+            "all images without at least one container associated to them",
+            "all build cache",
+        ]
+    } else {
+        ["all dangling images", "unused build cache"]
+    });
+    let mut question = "WARNING! This will remove:\n".to_owned();
+    for line in lines {
+        question.push_str(&format!("  - {line}\n"));
+    }
+    let mut filters = terms.iter().peekable();
+    if filters.peek().is_some() {
+        question.push_str("\n  Items to be pruned will be filtered with:\n");
+        for (key, value) in filters {
+            question.push_str(&format!("  - {key}={value}\n"));
+        }
+    }
+    question.push_str("\nAre you sure you want to continue?");
+    question
 }

@@ -1,0 +1,54 @@
+//! What the engine is told, out of the environment, the files and the machine.
+
+use std::sync::Arc;
+
+use wharf_engine::EngineSettings;
+use wharf_images::{Clock, Flavour};
+use wharf_layers::Limits;
+use wharf_oci::Platform;
+use wharf_registry_client::{ClientConfig, ProxyConfig, RetryPolicy};
+
+use crate::session::Session;
+
+/// The settings of this call.
+pub(crate) fn engine_settings(session: &Session) -> EngineSettings {
+    let configuration = session.configuration();
+    EngineSettings {
+        root: configuration.root.clone(),
+        flavour: if session.is_machine_root() {
+            Flavour::Root
+        } else {
+            Flavour::User
+        },
+        platform: Platform::host(),
+        max_concurrent_downloads: configuration.max_concurrent_downloads,
+        max_concurrent_uploads: configuration.max_concurrent_uploads,
+        limits: Limits::default(),
+        client: client_config(session),
+        credentials: Arc::new(session.credential_files()),
+        clock: Clock::system(),
+    }
+}
+
+fn client_config(session: &Session) -> ClientConfig {
+    let configuration = session.configuration();
+    let environment = session.environment();
+    let proxies = configuration.proxies.clone();
+    ClientConfig {
+        mirrors: configuration.mirrors.clone(),
+        insecure_registries: configuration.insecure.clone(),
+        certs_dirs: configuration.certificates.clone(),
+        ca_file: environment.ssl_cert_file.clone(),
+        ca_dirs: environment.ssl_cert_dirs.clone(),
+        proxies: ProxyConfig {
+            http: proxies.http,
+            https: proxies.https,
+            no_proxy: proxies.no_proxy,
+        },
+        retry: RetryPolicy {
+            max_attempts: configuration.max_download_attempts,
+            ..RetryPolicy::default()
+        },
+        ..ClientConfig::default()
+    }
+}
