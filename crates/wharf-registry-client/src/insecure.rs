@@ -72,6 +72,10 @@ impl InsecureRegistries {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test runs a runtime of its own"
+)]
 mod tests {
     use super::*;
 

@@ -30,7 +30,7 @@ impl RepositoryClient {
                 match text.parse() {
                     Ok(tag) => tags.push(tag),
                     Err(error) => {
-                        tracing::warn!(%error, ?text, "the registry lists what is no tag")
+                        tracing::warn!(%error, ?text, "the registry lists what is no tag");
                     }
                 }
             }

@@ -118,7 +118,6 @@ pub(crate) struct Environment {
     pub(crate) proxies: ProxyVariables,
     pub(crate) ssl_cert_file: Option<PathBuf>,
     pub(crate) ssl_cert_dirs: Vec<PathBuf>,
-    pub(crate) no_color: bool,
     pub(crate) columns: Option<usize>,
     pub(crate) home: Option<PathBuf>,
     pub(crate) xdg_data_home: Option<PathBuf>,
@@ -168,7 +167,6 @@ impl Environment {
             ssl_cert_dirs: raw("SSL_CERT_DIR")
                 .map(|folders| std::env::split_paths(&folders).collect())
                 .unwrap_or_default(),
-            no_color: raw("NO_COLOR").is_some(),
             columns: text("COLUMNS")
                 .and_then(|columns| columns.parse().ok())
                 .filter(|columns| *columns > 0),

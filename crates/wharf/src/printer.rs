@@ -25,7 +25,6 @@ pub(crate) struct Printer {
 struct Stream {
     writer: Mutex<Box<dyn Write + Send>>,
     terminal: Option<usize>,
-    colours: bool,
 }
 
 /// Output could not be written.
@@ -103,32 +102,6 @@ impl Printer {
     pub(crate) fn terminal_columns(&self) -> usize {
         self.out.terminal.unwrap_or_default()
     }
-
-    /// Whether stdout may be coloured.
-    pub(crate) fn has_colours(&self) -> bool {
-        self.out.colours
-    }
-
-    /// Whether stderr may be coloured.
-    pub(crate) fn error_has_colours(&self) -> bool {
-        self.error.colours
-    }
-
-    /// A printer that collects what is printed.
-    #[cfg(test)]
-    pub(crate) fn collecting(out: impl Write + Send + 'static, terminal: Option<usize>) -> Self {
-        let stream = |writer: Box<dyn Write + Send>, terminal: Option<usize>| Stream {
-            writer: Mutex::new(writer),
-            terminal,
-            colours: terminal.is_some(),
-        };
-        Self {
-            out: stream(Box::new(out), terminal),
-            error: stream(Box::new(io::sink()), None),
-            input_is_terminal: false,
-            columns: DEFAULT_COLUMNS,
-        }
-    }
 }
 
 impl fmt::Debug for Printer {
@@ -148,11 +121,9 @@ impl Stream {
                 .or(environment.columns)
                 .unwrap_or(DEFAULT_COLUMNS)
         });
-        let colours = is_terminal && !environment.no_color;
         Self {
             writer: Mutex::new(Box::new(writer)),
             terminal,
-            colours,
         }
     }
 

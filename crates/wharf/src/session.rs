@@ -92,7 +92,8 @@ impl Session {
     /// Runs the work of a networked command to its end: the one place that starts an async runtime.
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the place that starts a runtime"
+        clippy::unused_self,
+        reason = "this is the place that starts a runtime; a session is what a command has"
     )]
     pub(crate) fn wait_for(&self, work: Work<'_>) -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_current_thread()
@@ -114,11 +115,6 @@ impl Session {
     /// What the files say.
     pub(crate) fn configuration(&self) -> &Configuration {
         &self.configuration
-    }
-
-    /// The folder of Docker's `config.json`.
-    pub(crate) fn docker_config_folder(&self) -> &PathBuf {
-        &self.docker_config_folder
     }
 
     /// What Docker's `config.json` says about output and pruning.
@@ -167,6 +163,7 @@ impl Session {
         self.is_machine_root
     }
 
+    #[expect(clippy::unused_self, reason = "a session is what a command asks")]
     /// The platform that the text names, if there is one.
     pub(crate) fn platform(&self, text: Option<&str>) -> Result<Option<Platform>, PlatformError> {
         text.map(str::parse).transpose()

@@ -109,7 +109,9 @@ impl Engine {
         let lease = store.lease("load").map_err(classify)?;
         let mut loaded = Vec::with_capacity(contents.len());
         for image in &contents {
-            loaded.push(self.load_image(files, image, &lease, events)?);
+            let image = self.load_image(files, image, &lease, events)?;
+            announce(&image, events);
+            loaded.push(image);
         }
         Ok(loaded)
     }
@@ -271,6 +273,18 @@ impl Engine {
         lease.protect(&[spool.digest()]).map_err(classify)?;
         let (digest, size) = spool.publish(blobs, blobs.group_sync()).map_err(classify)?;
         Ok(Descriptor::new(MediaType::DOCKER_LAYER, digest, size))
+    }
+}
+
+/// Docker's words, one line for each name.
+fn announce(image: &LoadedImage, events: &EventSink) {
+    if image.names.is_empty() {
+        let text = format!("Loaded image ID: {}", image.id);
+        events(TransferEvent::Status(text));
+    }
+    for name in &image.names {
+        let text = format!("Loaded image: {}", name.familiar());
+        events(TransferEvent::Status(text));
     }
 }
 

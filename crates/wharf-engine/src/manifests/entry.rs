@@ -23,7 +23,7 @@ pub struct ManifestEntry {
 
 /// Why a document is no entry of a manifest list.
 #[derive(Debug, thiserror::Error)]
-pub enum EntryError {
+pub(crate) enum EntryError {
     /// Not the JSON that is expected.
     #[error(transparent)]
     Json(#[from] serde_json::Error),

@@ -174,7 +174,7 @@ mod tests {
                 "bearer{realm=x;service=y}",
             ),
             (
-                r#"Bearer realm=https://a/t?x=y,service=s"#,
+                r"Bearer realm=https://a/t?x=y,service=s",
                 "bearer{realm=https://a/t?x=y;service=s}",
             ),
             (

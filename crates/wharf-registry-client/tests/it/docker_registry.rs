@@ -171,14 +171,19 @@ fn configuration(folder: &Path, port: u16, options: &Options) -> String {
     );
     if let Some((certificate, key)) = &options.tls {
         let (certificate, key) = (certificate.display(), key.display());
-        text.push_str(&format!(
-            "  tls: {{certificate: {certificate}, key: {key}}}\n"
-        ));
+        text += &[
+            "  tls: {certificate: ",
+            &certificate.to_string(),
+            ", key: ",
+            &key.to_string(),
+            "}\n",
+        ]
+        .concat();
     }
     if options.with_password {
-        text.push_str(&format!(
-            "auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
-        ));
+        text += "auth: {htpasswd: {realm: test, path: ";
+        text += &folder.to_string();
+        text += "/htpasswd}}\n";
     }
     text
 }

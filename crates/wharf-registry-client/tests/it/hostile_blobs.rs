@@ -207,7 +207,7 @@ async fn without_progress_attempts_are_counted() {
     let events = Arc::<Mutex<Vec<ClientEvent>>>::default();
     let seen = Arc::clone(&events);
     let client = connect(&server).observed_by(Arc::new(move |event| {
-        seen.lock().unwrap().push(event.clone())
+        seen.lock().unwrap().push(event.clone());
     }));
     let error = try_pull(&client, &blob).await.unwrap_err();
     assert!(error.to_string().ends_with(": unexpected EOF"), "{error}");
@@ -218,7 +218,7 @@ async fn without_progress_attempts_are_counted() {
         .iter()
         .map(|event| match event {
             ClientEvent::Retrying { attempt, .. } => *attempt,
-            other => panic!("{other:?}"),
+            other @ ClientEvent::MirrorFailed { .. } => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(attempts, [1, 2, 3, 4]);

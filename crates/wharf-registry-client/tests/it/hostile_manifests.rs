@@ -249,7 +249,7 @@ async fn lists_come_in_pages_and_not_in_circles() {
     .await;
     let client = connect(&server);
     let tags = client.list_tags(10_000).await.unwrap();
-    let tags: Vec<_> = tags.iter().map(|tag| tag.as_str()).collect();
+    let tags: Vec<_> = tags.iter().map(wharf_oci::Tag::as_str).collect();
     assert_eq!(tags, ["a", "b", "c"]);
     let error = client.list_tags(500).await.unwrap_err().to_string();
     assert!(error.contains("in a circle"), "{error}");

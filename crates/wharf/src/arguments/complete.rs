@@ -87,15 +87,14 @@ pub(crate) fn complete(root: &'static Command, words: &[String]) -> Completion {
 
 /// The option whose value the next word is.
 fn awaited(command: &Command, word: &str) -> Option<&'static Flag> {
-    let flag = match word.strip_prefix("--") {
-        Some(long) => command.flag(long),
-        None => {
-            let letter = word.chars().last();
-            command
-                .flags
-                .iter()
-                .find(|flag| flag.letter.is_some() && flag.letter == letter)
-        }
+    let flag = if let Some(long) = word.strip_prefix("--") {
+        command.flag(long)
+    } else {
+        let letter = word.chars().last();
+        command
+            .flags
+            .iter()
+            .find(|flag| flag.letter.is_some() && flag.letter == letter)
     };
     flag.filter(|flag| flag.kind != FlagKind::Switch)
 }

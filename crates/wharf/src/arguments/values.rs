@@ -130,6 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table")]
     fn values_are_checked_like_docker() {
         let cases: &[(FlagKind, &str, Result<&[&str], &str>)] = &[
             (FlagKind::Switch, "T", Ok(&["true"])),
@@ -176,7 +177,7 @@ mod tests {
         for (kind, value, expected) in cases {
             let expected = expected
                 .map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>())
-                .map_err(ToString::to_string);
+                .map_err(str::to_owned);
             assert_eq!(check(*kind, value), expected, "{kind:?} {value:?}");
         }
     }

@@ -4,12 +4,12 @@
 mod buildx;
 mod format_option;
 pub(crate) mod global_options;
-mod image;
+pub(crate) mod image;
 mod manifest;
 mod program;
-mod registry;
+pub(crate) mod registry;
 mod root;
-mod system;
+pub(crate) mod system;
 
 pub(crate) use program::help::{help, without_subcommand};
 pub(crate) use root::ROOT;

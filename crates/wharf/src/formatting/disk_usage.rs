@@ -83,7 +83,7 @@ impl Usage {
 }
 
 impl TemplateContext for Usage {
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "*formatter.diskUsageImagesContext"
     }
 
@@ -128,7 +128,7 @@ impl VerboseUsage {
 }
 
 impl TemplateContext for VerboseUsage {
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "*formatter.diskUsageContext"
     }
 

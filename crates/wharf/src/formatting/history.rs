@@ -105,7 +105,7 @@ impl HistoryContext {
 }
 
 impl TemplateContext for HistoryContext {
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "*image.historyContext"
     }
 

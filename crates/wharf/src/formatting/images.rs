@@ -202,7 +202,7 @@ struct ImageRow {
 }
 
 impl TemplateContext for ImageRow {
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "*formatter.imageContext"
     }
 
@@ -240,5 +240,5 @@ impl TemplateContext for ImageRow {
 }
 
 fn size_or_not(size: Option<u64>) -> String {
-    size.map_or_else(|| NOT_AVAILABLE.to_owned(), |size| human_size(size))
+    size.map_or_else(|| NOT_AVAILABLE.to_owned(), human_size)
 }

@@ -36,7 +36,7 @@ impl Answers {
         }
     }
 
-    fn images(&self, list: &Value) -> Vec<ImageSummary> {
+    fn images(list: &Value) -> Vec<ImageSummary> {
         list.as_array().unwrap().iter().map(image).collect()
     }
 
@@ -53,7 +53,7 @@ impl Answers {
         let moment = self.moment.clone();
         match path {
             "wharf images" => {
-                let images = self.images(&self.document["images"]);
+                let images = Self::images(&self.document["images"]);
                 list::Listing::new(matches, "", moment)
                     .print(images)
                     .map_err(|error| error.to_string())
@@ -81,7 +81,7 @@ impl Answers {
     }
 
     fn usage(&self) -> DiskUsage {
-        let images = self.images(&self.document["df"]["Images"]);
+        let images = Self::images(&self.document["df"]["Images"]);
         let in_use: u64 = images
             .iter()
             .filter(|image| image.users > 0)

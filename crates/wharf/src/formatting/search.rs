@@ -41,7 +41,7 @@ pub(crate) struct SearchRow {
 }
 
 impl TemplateContext for SearchRow {
-    fn type_name(&self) -> &str {
+    fn type_name(&self) -> &'static str {
         "*registry.searchContext"
     }
 

@@ -55,7 +55,7 @@ async fn inspect(session: &Session, matches: &Matches) -> anyhow::Result<ExitCod
         (_, RemoteManifest::Manifest(entry)) if raw => printer.out_bytes(entry.raw.bytes())?,
         (_, RemoteManifest::Index { raw: bytes, .. }) if raw => printer.out_bytes(bytes.bytes())?,
         (None, RemoteManifest::Manifest(entry)) => {
-            printer.out(&image_tools_text(&reference, &entry.raw, &[]))?
+            printer.out(&image_tools_text(&reference, &entry.raw, &[]))?;
         }
         (None, RemoteManifest::Index { raw, index }) => {
             printer.out(&image_tools_text(&reference, raw, &index.manifests))?;

@@ -35,20 +35,19 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let platform = session
         .platform(matches.some_text(&PLATFORM))
         .context("invalid platform")?;
-    let input = match matches.some_text(&INPUT) {
-        Some(path) => open(Path::new(path))?,
-        None => {
-            anyhow::ensure!(
-                !session.printer().input_is_terminal,
-                "requested load from stdin, but stdin is empty"
-            );
-            LoadInput::File(File::from(
-                io::stdin()
-                    .as_fd()
-                    .try_clone_to_owned()
-                    .context("cannot read stdin")?,
-            ))
-        }
+    let input = if let Some(path) = matches.some_text(&INPUT) {
+        open(Path::new(path))?
+    } else {
+        anyhow::ensure!(
+            !session.printer().input_is_terminal,
+            "requested load from stdin, but stdin is empty"
+        );
+        LoadInput::File(File::from(
+            io::stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .context("cannot read stdin")?,
+        ))
     };
     let shown = if matches.is_set(&QUIET) {
         Shown::Lines

@@ -64,5 +64,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 }
 
 fn lines(events: &[RemoveEvent]) -> String {
-    events.iter().map(|event| format!("{event}\n")).collect()
+    events
+        .iter()
+        .fold(String::new(), |text, event| format!("{text}{event}\n"))
 }

@@ -68,7 +68,7 @@ async fn remote(
         Err(error) => return Err(error.into()),
     };
     if !verbose {
-        return ended(list_document(raw.media_type(), &index.manifests)?);
+        return Ok(ended(list_document(raw.media_type(), &index.manifests)?));
     }
     let mut entries = engine.remote_manifests(reference, &index).await?;
     for entry in &mut entries {
@@ -83,7 +83,7 @@ fn one(entry: &ManifestEntry, verbose: bool) -> anyhow::Result<Vec<u8>> {
     if verbose {
         return tabbed(&entry.document());
     }
-    ended(indent(entry.raw.bytes(), Indent::Tab)?)
+    Ok(ended(indent(entry.raw.bytes(), Indent::Tab)?))
 }
 
 fn local_list(entries: Vec<ManifestEntry>, verbose: bool) -> anyhow::Result<Vec<u8>> {
@@ -99,7 +99,7 @@ fn local_list(entries: Vec<ManifestEntry>, verbose: bool) -> anyhow::Result<Vec<
         MediaType::DOCKER_MANIFEST_LIST
     });
     let descriptors: Vec<Descriptor> = entries.into_iter().map(|entry| entry.descriptor).collect();
-    ended(list_document(&media_type, &descriptors)?)
+    Ok(ended(list_document(&media_type, &descriptors)?))
 }
 
 fn verbose_list(entries: &[ManifestEntry]) -> anyhow::Result<Vec<u8>> {
@@ -109,10 +109,10 @@ fn verbose_list(entries: &[ManifestEntry]) -> anyhow::Result<Vec<u8>> {
 }
 
 fn tabbed(document: &Value) -> anyhow::Result<Vec<u8>> {
-    ended(indent(document.to_string().as_bytes(), Indent::Tab)?)
+    Ok(ended(indent(document.to_string().as_bytes(), Indent::Tab)?))
 }
 
-fn ended(mut text: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+fn ended(mut text: Vec<u8>) -> Vec<u8> {
     text.push(b'\n');
-    Ok(text)
+    text
 }

@@ -31,10 +31,10 @@ async fn push(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> 
     let engine = session.engine_for(&list, matches.is_set(&INSECURE));
     let mut lines = String::new();
     let stored = engine.push_manifest_list(&list, &entries, |pushed| {
-        lines.push_str(&format!(
-            "Pushed ref {} with digest: {}\n",
+        lines = format!(
+            "{lines}Pushed ref {} with digest: {}\n",
             pushed.reference, pushed.digest
-        ));
+        );
     });
     let result = stored.await;
     session.printer().out(&lines)?;

@@ -19,6 +19,6 @@ pub(crate) const COMMAND: Command = Command {
     ..Command::EMPTY
 };
 
-fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not wired: {}", matches.called_as)
+fn run(_session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("{} is not done yet: see CHANGELOG.md", matches.called_as)
 }

@@ -70,7 +70,7 @@ impl<'a> Facts<'a> {
             hostname: names.nodename().to_string_lossy().into_owned(),
             operating_system: operating_system(),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory_bytes: u64::try_from(system.totalram).unwrap_or(0) * u64::from(system.mem_unit),
+            memory_bytes: system.totalram * u64::from(system.mem_unit),
         })
     }
 

@@ -84,13 +84,13 @@ fn question(all: bool, volumes: bool, terms: &FilterTerms) -> String {
     });
     let mut question = "WARNING! This will remove:\n".to_owned();
     for line in lines {
-        question.push_str(&format!("  - {line}\n"));
+        question = format!("{question}  - {line}\n");
     }
     let mut filters = terms.iter().peekable();
     if filters.peek().is_some() {
         question.push_str("\n  Items to be pruned will be filtered with:\n");
         for (key, value) in filters {
-            question.push_str(&format!("  - {key}={value}\n"));
+            question = format!("{question}  - {key}={value}\n");
         }
     }
     question.push_str("\nAre you sure you want to continue?");
