@@ -23,10 +23,10 @@ mod uploads;
 
 pub use auth::challenge::{AuthChallenge, parse_challenges};
 pub use auth::config_file::{ConfigFileError, DockerConfigFile};
+pub use auth::credential_helper::{CredentialHelper, HelperAction, HelperError};
 pub use auth::credentials::{
     CredentialError, CredentialSource, Credentials, FixedCredentials, Secret,
 };
-pub use auth::helper::{CredentialHelper, HelperAction, HelperError};
 pub use auth::server_address::{credential_key, registry_domain};
 pub use auth::store::{CredentialStoreError, DockerCredentials, StoredIn};
 pub use blobs::{BlobError, BlobStream};

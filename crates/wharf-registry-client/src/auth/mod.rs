@@ -3,8 +3,8 @@
 pub(crate) mod authenticator;
 pub(crate) mod challenge;
 pub(crate) mod config_file;
+pub(crate) mod credential_helper;
 pub(crate) mod credentials;
-pub(crate) mod helper;
 pub(crate) mod server_address;
 pub(crate) mod store;
 pub(crate) mod token;

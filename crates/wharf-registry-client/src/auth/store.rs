@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::config_file::{ConfigFileError, DockerConfigFile};
+use super::credential_helper::{CredentialHelper, HelperError};
 use super::credentials::{CredentialError, CredentialSource, Credentials};
-use super::helper::{CredentialHelper, HelperError};
 use super::server_address::credential_key;
 
 /// The helpers that Docker uses of itself where nothing is configured and one is installed.
