@@ -267,13 +267,15 @@ async fn tags_are_listed() {
         client.put_manifest(&tag(name), &manifest).await.unwrap();
     }
     for limit in [1, 2, 3, 5, 100] {
-        let tags = client.list_tags(limit).await.unwrap();
-        let expected: Vec<Tag> = names
-            .iter()
-            .take(limit)
-            .map(|n| n.parse().unwrap())
-            .collect();
-        assert_eq!(tags, expected);
+        // The order is the registry's, and this one's is that of its file system.
+        let mut tags = client.list_tags(limit).await.unwrap();
+        tags.sort();
+        tags.dedup();
+        assert_eq!(tags.len(), limit.min(names.len()));
+        assert!(
+            tags.iter().all(|tag| names.contains(&tag.as_str())),
+            "{tags:?}"
+        );
     }
     // This registry does not know referrers.
     let found = client.referrers(manifest.digest().digest(), None).await;
