@@ -57,7 +57,8 @@ impl Unpacker<'_> {
         let (plan, record) = self.plan_directory(path, entry);
         if self.writing {
             self.make_directory(path, &plan, Origin::Entry)?;
-        } else if !self.tree.is_directory(path) {
+        }
+        if !self.tree.is_directory(path) {
             self.forget(path);
         }
         self.tree.insert_directory(path, record)?;
@@ -236,13 +237,13 @@ impl Unpacker<'_> {
         if target_name.is_empty() || self.tree.is_directory(&target) {
             return Err(Fault::Entry("it is a hard link to a directory"));
         }
-        if !self.writing {
-            self.forget(path);
-        } else if self.tree.is_directory(&target_parent) {
+        if self.writing {
+            if !self.tree.is_directory(&target_parent) {
+                return Err(missing());
+            }
             self.make_hard_link(path, &target_parent, target_name, missing)?;
-        } else {
-            return Err(missing());
         }
+        self.forget(path);
         if let Some(link) = self.tree.link_target(&target).map(<[u8]>::to_vec) {
             self.tree.insert_symlink(path, &link)?;
         }
