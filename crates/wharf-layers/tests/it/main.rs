@@ -2,9 +2,13 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "the functions beside the tests fail and speak like tests"
+    reason = "the functions beside the tests fail like tests"
 )]
 
 mod apply;
+mod hostile;
+mod oracle;
+mod removal;
+mod resume;
 mod support;
+mod unprivileged;

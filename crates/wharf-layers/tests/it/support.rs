@@ -99,13 +99,19 @@ pub(crate) fn flavour() -> Flavour {
     }
 }
 
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// A folder for one test: in memory where that can have attributes as disks can, since thousands of
+/// small trees are made here.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let in_memory = tempfile::tempdir_in("/dev/shm").ok().filter(|folder| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(folder.path(), "user.probe", b"1", flags).is_ok()
+            && rustix::fs::removexattr(folder.path(), "user.probe").is_ok()
+    });
+    in_memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
-/// Says that a test does less than it could.
-pub(crate) fn skipped(what: &str) {
-    println!("SKIPPED: {what}");
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// What is at a path of a tree.
