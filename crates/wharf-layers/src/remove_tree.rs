@@ -15,11 +15,12 @@ use rustix::io::Errno;
 const LEVELS_LIMIT: usize = 48;
 
 /// How often a directory is looked at again that had become empty and is not: somebody else puts
-/// files into it.
-const RESCANS_LIMIT: u32 = 16;
+/// files into it. Another process that removes the same deep tree does so at every level too many.
+const RESCANS_LIMIT: u32 = 256;
 
 /// Removes `name` in `parent`: a file, a symbolic link itself, or a directory with all that is in
-/// it. It is no error if there is nothing of that name.
+/// it. It is no error if there is nothing of that name, nor if another process removes the same
+/// tree meanwhile: what is gone is gone.
 ///
 /// Directories that their owner may not read or write (mode 0) are given those rights first.
 pub fn remove_tree(parent: impl AsFd, name: impl AsRef<OsStr>) -> io::Result<()> {
@@ -88,6 +89,7 @@ fn move_to_top(levels: &mut [Level], name: &CStr, moved: &mut u64) -> Result<(),
                 }
                 return Ok(());
             }
+            Err(Errno::NOENT) => return Ok(()),
             // The tree has such a name already; it may even be of use in a rerun.
             Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
             Err(error) => return Err(error),
@@ -112,8 +114,12 @@ impl Level {
             Err(Errno::ISDIR) => {}
             Err(error) => return Err(error),
         }
+        let directory = match open_any_mode(parent, name) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        };
         let mut level = Self {
-            directory: open_any_mode(parent, name)?,
+            directory,
             name: name.to_owned(),
             directories: Vec::new(),
             rescans: 0,
@@ -133,7 +139,11 @@ impl Level {
                 }
                 Err(Errno::NOTEMPTY | Errno::EXIST) if self.rescans < RESCANS_LIMIT => {
                     self.rescans += 1;
-                    rustix::fs::seek(&self.directory, rustix::fs::SeekFrom::Start(0))?;
+                    // By its name: another process may have moved another directory here.
+                    self.directory = match open_any_mode(parent, &self.name) {
+                        Err(Errno::NOENT) => return Ok(None),
+                        other => other?,
+                    };
                     self.remove_files()?;
                     return Ok(Some(self));
                 }
@@ -146,7 +156,11 @@ impl Level {
         let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
         let mut entries = RawDir::new(&self.directory, &mut buffer);
         while let Some(entry) = entries.next() {
-            let entry = entry?;
+            let entry = match entry {
+                // The directory itself has been removed since it was opened.
+                Err(Errno::NOENT) => return Ok(()),
+                other => other?,
+            };
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
@@ -200,5 +214,58 @@ fn make_writable(directory: BorrowedFd<'_>) -> Result<(), Errno> {
             chmod(link, Mode::RWXU)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{DirBuilder, File};
+    use std::os::unix::fs::DirBuilderExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    fn fill(tree: &Path, files: usize) {
+        for folder in ["", "a", "b", "b/c"] {
+            std::fs::create_dir_all(tree.join(folder)).unwrap();
+            for file in 0..files {
+                File::create(tree.join(folder).join(format!("{file}"))).unwrap();
+            }
+        }
+        DirBuilder::new()
+            .mode(0o000)
+            .create(tree.join("closed"))
+            .unwrap();
+        let deep: String = ["deep/"; 3 * LEVELS_LIMIT].concat();
+        std::fs::create_dir_all(tree.join(deep)).unwrap();
+        std::os::unix::fs::symlink("/", tree.join("link")).unwrap();
+    }
+
+    #[test]
+    fn a_tree_goes_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fill(&folder.path().join("tree"), 3);
+        let parent = File::open(folder.path()).unwrap();
+        remove_tree(&parent, "tree").unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        // What is not there is removed already.
+        remove_tree(&parent, "tree").unwrap();
+    }
+
+    #[test]
+    fn several_remove_the_same_tree_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..8 {
+            fill(&folder.path().join("tree"), 30);
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        let parent = File::open(folder.path()).unwrap();
+                        remove_tree(&parent, "tree").unwrap();
+                    });
+                }
+            });
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 }
