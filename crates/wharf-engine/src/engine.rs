@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use wharf_images::{Clock, Flavour, ImageStore, OpenOptions};
+use wharf_images::{Access, Clock, Flavour, ImageStore, OpenOptions};
 use wharf_layers::Limits;
 use wharf_oci::{Platform, Repository};
 use wharf_registry_client::{ClientConfig, CredentialSource, RegistryClient, RepositoryClient};
@@ -62,13 +62,13 @@ impl Engine {
     pub fn store_for_reading(&self) -> Result<&ImageStore, EngineError> {
         match self.writing.get() {
             Some(store) => Ok(store),
-            None => self.opened(&self.reading, OpenOptions::read_only(self.settings.flavour)),
+            None => self.opened(&self.reading, Access::Read),
         }
     }
 
     /// The store, to change it.
     pub fn store(&self) -> Result<&ImageStore, EngineError> {
-        self.opened(&self.writing, OpenOptions::new(self.settings.flavour))
+        self.opened(&self.writing, Access::Write)
     }
 
     /// The client for every registry.
@@ -94,16 +94,24 @@ impl Engine {
     fn opened<'a>(
         &self,
         cell: &'a OnceLock<ImageStore>,
-        options: OpenOptions,
+        access: Access,
     ) -> Result<&'a ImageStore, EngineError> {
         if let Some(store) = cell.get() {
             return Ok(store);
         }
         let options = OpenOptions {
-            clock: self.settings.clock.clone(),
-            ..options
+            access,
+            ..self.open_options()
         };
         let store = ImageStore::open(&self.settings.root, options).map_err(classify)?;
         Ok(cell.get_or_init(|| store))
+    }
+
+    /// How to open the store to change it.
+    pub(crate) fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            clock: self.settings.clock.clone(),
+            ..OpenOptions::new(self.settings.flavour)
+        }
     }
 }

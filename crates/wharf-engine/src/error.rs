@@ -4,7 +4,7 @@ use std::io;
 
 use wharf_blobs::{BlobError, IngestError};
 use wharf_images::{
-    LayerError, LeaseError, MountError, MountsError, NameError, OpenError, PruneError,
+    CheckError, LayerError, LeaseError, MountError, MountsError, NameError, OpenError, PruneError,
     RecordImageError, RecordsError, RemoveError, ResolveError, SweepError, UnmountError,
     UsageError,
 };
@@ -134,7 +134,7 @@ impl Classified for OpenError {
         match self {
             Self::Io { source, .. } => Classified::kind(source),
             Self::Format { .. } | Self::Foreign { .. } => ErrorKind::Conflict,
-            Self::StoreFile { .. } => ErrorKind::Corrupt,
+            Self::StoreFile { .. } | Self::RecordsLost { .. } => ErrorKind::Corrupt,
             Self::Blobs(error) => error.kind(),
             Self::Records(error) => error.kind(),
         }
@@ -324,6 +324,18 @@ always! {
     TlsError => Invalid,
     UnmountError => Conflict,
     UsageError => Internal,
+}
+
+impl Classified for CheckError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Open(error) => error.kind(),
+            Self::Blobs(error) => error.kind(),
+            Self::Layers(error) => error.kind(),
+            Self::Records(error) => error.kind(),
+            _ => ErrorKind::Internal,
+        }
+    }
 }
 
 impl Classified for RemoveError {

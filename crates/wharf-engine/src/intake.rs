@@ -143,7 +143,9 @@ impl LayerIntake<'_> {
         let unpacked = self.unpack(writer, &mut buffered(open()?))?;
         let tar_bytes_hashed = unpacked.tar_bytes_hashed();
         let (writer, applied) = self.settle(unpacked, open)?;
-        writer.finish(facts(&applied)).map_err(classify)?;
+        writer
+            .finish(LayerFacts::from(&applied))
+            .map_err(classify)?;
         Ok(IntakeCost {
             tar_bytes_hashed,
             ..IntakeCost::default()
@@ -193,7 +195,9 @@ impl LayerIntake<'_> {
         cost.tar_bytes_hashed = unpacked.tar_bytes_hashed();
         let (writer, applied) = self.settle(unpacked, || blob.open().map_err(classify))?;
         // The one sync, in `finish`, covers the tree and the blob, which was complete before it.
-        writer.finish(facts(&applied)).map_err(classify)?;
+        writer
+            .finish(LayerFacts::from(&applied))
+            .map_err(classify)?;
         blob.publish_synced().map_err(classify)?;
         Ok(cost)
     }
@@ -247,14 +251,10 @@ impl LayerIntake<'_> {
         mut tar: PipeReader,
         resume: Option<ApplyCheckpoint>,
     ) -> Result<AppliedLayer, EndpointError> {
-        let flavour = match self.store.flavour() {
-            wharf_images::Flavour::Root => wharf_layers::Flavour::Root,
-            wharf_images::Flavour::User => wharf_layers::Flavour::User,
-        };
         let options = ApplyOptions {
             limits: self.limits.clone(),
             resume,
-            ..ApplyOptions::new(flavour)
+            ..ApplyOptions::new(self.store.flavour())
         };
         let mut save = |checkpoint: &ApplyCheckpoint| save_checkpoint(writer, checkpoint);
         apply_layer(&mut tar, writer.tree(), &options, &mut save).map_err(|cause| {
@@ -315,14 +315,6 @@ impl LayerIntake<'_> {
 
 fn buffered(file: File) -> BufReader<File> {
     BufReader::with_capacity(FILE_BUFFER_BYTES, file)
-}
-
-fn facts(applied: &AppliedLayer) -> LayerFacts {
-    LayerFacts {
-        size: applied.content_size_bytes,
-        unpacked_bytes: applied.disk_size_bytes,
-        entries: applied.entries,
-    }
 }
 
 fn read_checkpoint(writer: &LayerWriter) -> Result<Option<ApplyCheckpoint>, EndpointError> {

@@ -113,6 +113,7 @@ impl ImageStore {
         let mut report = self.sweep(&candidates)?;
         self.sweep_partial_layers(unfinished, &mut report)?;
         self.sweep_downloads(unfinished, &mut report)?;
+        self.shared.blobs.sweep_spools()?;
         self.sweep_temporary_files()?;
         self.shared.empty_removing()?;
         Ok(report)

@@ -142,6 +142,17 @@ impl ImageStore {
         })
     }
 
+    /// As [`ImageStore::record_image`], for content that is known to be here by a check or a rebuild,
+    /// which hold a lease or the only reference to it.
+    pub(crate) fn record_present_image(
+        &self,
+        manifest: &RawManifest,
+        config: &ImageConfig,
+        layers: &[(Descriptor, LayerRecord)],
+    ) -> Result<ImageRecord, RecordImageError> {
+        self.record(manifest, config, layers, |_| Ok(()))
+    }
+
     // `guard` is asked inside the transaction.
     fn record(
         &self,

@@ -13,10 +13,11 @@ use rustix::fs::{Mode, OFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wharf_blobs::{BootId, FileLock};
+use wharf_layers::{AppliedLayer, Flavour, RememberedEntry, RememberedMetadata};
 use wharf_oci::{Descriptor, DiffId, Digest};
 
 use crate::records::{Durability, RecordsError};
-use crate::store::{Flavour, ImageStore, Shared};
+use crate::store::{FlavourText, ImageStore, Shared};
 
 pub(crate) const LAYER_FORMAT: u32 = 1;
 const PARTIAL: &str = ".partial";
@@ -32,10 +33,12 @@ pub struct LayerRecord {
     pub unpacked_bytes: u64,
     /// Entries of the tar.
     pub entries: u64,
+    /// Whether it hides everything below it, its root folder's content included.
+    pub root_is_opaque: bool,
 }
 
 /// What unpacking has found out about a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerFacts {
     /// Sum of its files' sizes in bytes.
     pub size: u64,
@@ -43,6 +46,10 @@ pub struct LayerFacts {
     pub unpacked_bytes: u64,
     /// Entries of the tar.
     pub entries: u64,
+    /// Whether it hides everything below it, its root folder's content included.
+    pub root_is_opaque: bool,
+    /// What an ordinary user could not set on symbolic links and named pipes.
+    pub remembered: Vec<RememberedEntry>,
 }
 
 /// What a process that wants a layer finds.
@@ -111,7 +118,19 @@ pub(crate) struct LayerFile {
     pub(crate) size: u64,
     pub(crate) unpacked_bytes: u64,
     pub(crate) entries: u64,
+    #[serde(default)]
+    pub(crate) root_is_opaque: bool,
+    #[serde(with = "FlavourText")]
     pub(crate) flavour: Flavour,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remembered: Vec<RememberedText>,
+}
+
+/// A [`RememberedEntry`] in `layer.json`: path and attribute as bytes.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RememberedText {
+    path: Vec<u8>,
+    metadata: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,10 +184,30 @@ impl ImageStore {
     }
 
     /// Compressed and plain forms of the layer that are in the store.
-    pub fn blobs_of_layer(&self, diff_id: DiffId) -> Result<Vec<Descriptor>, RecordsError> {
-        self.shared
+    pub fn blobs_of_layer(&self, diff_id: DiffId) -> Result<Vec<Descriptor>, LayerError> {
+        let known = self
+            .shared
             .records
-            .read(|session| session.blobs_of_layer(diff_id))
+            .read(|session| session.blobs_of_layer(diff_id))?;
+        let mut present = Vec::with_capacity(known.len());
+        for blob in known {
+            let path = self.shared.blobs.path(&blob.digest);
+            if path.try_exists().map_err(io_error(&path))? {
+                present.push(blob);
+            }
+        }
+        Ok(present)
+    }
+
+    /// What the ordinary user who unpacked the layer could not set on its symbolic links and named
+    /// pipes. (What concerns other files is on these files.)
+    pub fn remembered_entries(&self, diff_id: DiffId) -> Result<Vec<RememberedEntry>, LayerError> {
+        let file = self.shared.read_layer_file(diff_id)?;
+        let texts = file.map(|file| file.remembered).unwrap_or_default();
+        Ok(texts
+            .into_iter()
+            .filter_map(RememberedText::into_entry)
+            .collect())
     }
 
     /// Remembers that `blob`, which is in the store, is a form of the layer: it was compressed here.
@@ -185,6 +224,21 @@ impl ImageStore {
     /// The folder that holds the layer's tree.
     pub fn layer_tree(&self, diff_id: DiffId) -> PathBuf {
         self.shared.layer_path(diff_id).join("fs")
+    }
+
+    /// The right to unpack a layer once more beside the one that is there, for comparison; `None`
+    /// while another process unpacks it. Finishing it puts it in the other one's place.
+    pub(crate) fn layer_beside(&self, diff_id: DiffId) -> Result<Option<LayerWriter>, LayerError> {
+        let directory = self.shared.partial_layer_path(diff_id);
+        loop {
+            make_folder(&directory)?;
+            match FileLock::try_acquire(&directory.join("lock")) {
+                Ok(Some(lock)) => return self.writer(diff_id, directory, lock).map(Some),
+                Ok(None) => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+                Err(error) => return Err(io_error(&directory)(error)),
+            }
+        }
     }
 
     fn layer_slot_with(
@@ -205,7 +259,8 @@ impl ImageStore {
                         remove_tree(&directory)?;
                         return Ok(Some(LayerSlot::Present(found)));
                     }
-                    return self.writer(diff_id, directory, lock).map(Some);
+                    let writer = self.writer(diff_id, directory, lock)?;
+                    return Ok(Some(LayerSlot::Writable(Box::new(writer))));
                 }
                 Ok(None) => return Ok(None),
                 // Its last writer has renamed the folder between our two steps.
@@ -220,7 +275,7 @@ impl ImageStore {
         diff_id: DiffId,
         directory: PathBuf,
         lock: FileLock,
-    ) -> Result<LayerSlot, LayerError> {
+    ) -> Result<LayerWriter, LayerError> {
         let tree = directory.join("fs");
         make_folder(&tree)?;
         let opened = open_folder(&tree)?;
@@ -235,7 +290,7 @@ impl ImageStore {
             // What a dead process left without a checkpoint that can be believed is of no use.
             writer.restart()?;
         }
-        Ok(LayerSlot::Writable(Box::new(writer)))
+        Ok(writer)
     }
 }
 
@@ -302,6 +357,7 @@ impl LayerWriter {
     }
 
     /// Syncs the tree, gives the layer its final name and records it.
+    #[expect(clippy::needless_pass_by_value, reason = "it is used up")]
     pub fn finish(self, facts: LayerFacts) -> Result<LayerRecord, LayerError> {
         let shared = &self.store.shared;
         let record = LayerRecord {
@@ -309,6 +365,7 @@ impl LayerWriter {
             size: facts.size,
             unpacked_bytes: facts.unpacked_bytes,
             entries: facts.entries,
+            root_is_opaque: facts.root_is_opaque,
         };
         let path = self.directory.join("layer.json");
         let file = LayerFile {
@@ -317,7 +374,9 @@ impl LayerWriter {
             size: record.size,
             unpacked_bytes: record.unpacked_bytes,
             entries: record.entries,
+            root_is_opaque: record.root_is_opaque,
             flavour: shared.flavour,
+            remembered: facts.remembered.iter().map(RememberedText::from).collect(),
         };
         let json = serde_json::to_vec(&file).map_err(|source| LayerError::Damaged {
             path: path.clone(),
@@ -352,6 +411,37 @@ impl LayerWriter {
     }
 }
 
+impl From<&AppliedLayer> for LayerFacts {
+    fn from(applied: &AppliedLayer) -> Self {
+        Self {
+            size: applied.content_size_bytes,
+            unpacked_bytes: applied.disk_size_bytes,
+            entries: applied.entries,
+            root_is_opaque: applied.root_is_opaque,
+            remembered: applied.remembered.clone(),
+        }
+    }
+}
+
+impl From<&RememberedEntry> for RememberedText {
+    fn from(entry: &RememberedEntry) -> Self {
+        Self {
+            path: entry.path.clone(),
+            metadata: entry.metadata.to_bytes(),
+        }
+    }
+}
+
+impl RememberedText {
+    // `None` for what a later version wrote.
+    fn into_entry(self) -> Option<RememberedEntry> {
+        Some(RememberedEntry {
+            metadata: RememberedMetadata::from_bytes(&self.metadata)?,
+            path: self.path,
+        })
+    }
+}
+
 impl Shared {
     /// Where the layer is, or would be.
     pub(crate) fn layer_path(&self, diff_id: DiffId) -> PathBuf {
@@ -365,6 +455,17 @@ impl Shared {
 
     /// What `layer.json` of a whole layer says.
     pub(crate) fn read_layer(&self, diff_id: DiffId) -> Result<Option<LayerRecord>, LayerError> {
+        let file = self.read_layer_file(diff_id)?;
+        Ok(file.map(|file| LayerRecord {
+            diff_id,
+            size: file.size,
+            unpacked_bytes: file.unpacked_bytes,
+            entries: file.entries,
+            root_is_opaque: file.root_is_opaque,
+        }))
+    }
+
+    fn read_layer_file(&self, diff_id: DiffId) -> Result<Option<LayerFile>, LayerError> {
         #[derive(Deserialize)]
         struct Format {
             format: u32,
@@ -386,13 +487,7 @@ impl Shared {
                 found: format,
             });
         }
-        let file: LayerFile = serde_json::from_slice(&bytes).map_err(damaged)?;
-        Ok(Some(LayerRecord {
-            diff_id,
-            size: file.size,
-            unpacked_bytes: file.unpacked_bytes,
-            entries: file.entries,
-        }))
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
     /// Moves a folder or file to `removing/`, to be deleted later; where it is then, if it was there.
@@ -433,16 +528,10 @@ impl Shared {
     }
 }
 
-/// Deletes what [`Shared::put_away`] has put away.
+/// Deletes what [`Shared::put_away`] has put away. Another process, which empties `removing/`, may
+/// have been faster.
 pub(crate) fn delete_put_away(path: &Path) -> Result<(), LayerError> {
-    let is_folder = std::fs::symlink_metadata(path).map(|metadata| metadata.is_dir());
-    match is_folder {
-        Ok(true) => remove_tree(path),
-        Ok(false) => remove_file_if_there(path),
-        // Another process, which empties `removing/`, was faster.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(io_error(path)(error)),
-    }
+    remove_tree(path)
 }
 
 /// The diff ID whose folder is called `name`, and whether it is still being unpacked.
@@ -486,11 +575,11 @@ fn remove_file_if_there(path: &Path) -> Result<(), LayerError> {
 }
 
 fn remove_tree(path: &Path) -> Result<(), LayerError> {
-    match std::fs::remove_dir_all(path) {
-        // Another process deletes the same tree.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(path)(error)),
-        _ => Ok(()),
-    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(());
+    };
+    let removed = File::open(parent).and_then(|parent| wharf_layers::remove_tree(parent, name));
+    removed.map_err(io_error(path))
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> LayerError {

@@ -22,6 +22,7 @@
 //!   [`Lease`] on it *before* looking whether it is there;
 //! - trees are deleted after they were renamed away, when no lock is held.
 
+mod check;
 mod clock;
 mod garbage;
 mod images;
@@ -37,9 +38,14 @@ mod remove;
 mod resolve;
 mod snapshots;
 mod store;
+mod unpack;
 mod usage;
 mod users;
 
+pub use check::{
+    CheckError, CheckEvent, CheckOptions, CheckReport, DifferenceKind, FoundProblem, Problem,
+    TreeDifference,
+};
 pub use clock::Clock;
 pub use garbage::{GarbageReport, SweepError, Unfinished};
 pub use images::{ImageLayer, ImageRecord, RecordImageError};
@@ -57,6 +63,7 @@ pub use snapshots::{
     MountError, MountMode, Mounted, MountsError, NamespaceError, OverlayError, UnmountError,
     enter_user_namespace,
 };
-pub use store::{Access, Flavour, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
+pub use store::{Access, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
 pub use usage::{DiskUsage, UsageError};
 pub use users::{ImageUser, UnknownUserKind, UserError, UserKind};
+pub use wharf_layers::Flavour;

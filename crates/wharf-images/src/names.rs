@@ -162,6 +162,31 @@ impl ImageStore {
 }
 
 impl Shared {
+    /// What `names.json` says; nothing if it was never written.
+    pub(crate) fn read_journal(&self) -> io::Result<Vec<NameRecord>> {
+        let bytes = match std::fs::read(self.root.join(JOURNAL_FILE)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let journal: Journal = serde_json::from_slice(&bytes)?;
+        if journal.format != JOURNAL_FORMAT {
+            let text = format!("it has format {}", journal.format);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        let records = journal.names.into_iter().map(|entry| {
+            let name = entry.name.parse();
+            Ok(NameRecord {
+                name: name.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,
+                target: entry.target,
+                manifest: entry.manifest,
+                image: entry.image,
+                updated: entry.updated,
+            })
+        });
+        records.collect()
+    }
+
     /// Writes every name to `names.json`. Called inside the transaction that changed them, so that
     /// two processes cannot write it in the wrong order.
     pub(crate) fn write_journal(&self, session: &Session<'_>) -> Result<(), NameError> {

@@ -8,12 +8,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wharf_blobs::{BlobError, BlobStore, BootId, FileLock};
+use wharf_layers::Flavour;
 
 use crate::clock::Clock;
 use crate::records::{Database, RecordsError};
 
 /// The format of the store on disk that this program reads and writes.
 pub const STORE_FORMAT: u32 = 1;
+
+/// The database in the store's folder.
+pub(crate) const DATABASE: &str = "wharf.db";
+/// Held while the store is made or its database rebuilt.
+pub(crate) const STORE_LOCK: &str = "lock";
 
 /// The images of one machine. Cheap to clone; every clone, and every other process, works on the
 /// same store.
@@ -31,16 +37,6 @@ pub(crate) struct Shared {
     pub(crate) records: Database,
     pub(crate) clock: Clock,
     step_hook: Option<StepHook>,
-}
-
-/// How layers are unpacked, which decides how they can be mounted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Flavour {
-    /// By root: owners, devices and `trusted.*` attributes as the layer has them.
-    Root,
-    /// By an ordinary user: owned by that user; what could not be set is remembered in `user.*` attributes.
-    User,
 }
 
 /// What a command wants to do with the store.
@@ -102,6 +98,12 @@ pub enum OpenError {
         /// The folder.
         root: PathBuf,
     },
+    /// The database is not there, although the store is.
+    #[error("the database of the image store in {} is lost: run `wharf system check --repair`, which rebuilds it from the stored images", root.display())]
+    RecordsLost {
+        /// The store.
+        root: PathBuf,
+    },
     /// The blobs cannot be used.
     #[error("cannot open the image store: {0}")]
     Blobs(#[from] BlobError),
@@ -113,7 +115,16 @@ pub enum OpenError {
 #[derive(Serialize, Deserialize)]
 struct StoreFile {
     format: u32,
+    #[serde(with = "FlavourText")]
     flavour: Flavour,
+}
+
+/// How a [`Flavour`] is written in the store's files.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Flavour", rename_all = "lowercase")]
+pub(crate) enum FlavourText {
+    Root,
+    User,
 }
 
 impl OpenOptions {
@@ -143,12 +154,23 @@ impl ImageStore {
             Some(file) => file,
             None => create(root, options.flavour)?,
         };
-        let path = root.join("wharf.db");
+        let path = root.join(DATABASE);
+        // Never made anew here: with an empty database everything in the store would be garbage.
+        if !path.exists() {
+            return Err(OpenError::RecordsLost {
+                root: root.to_path_buf(),
+            });
+        }
         let records = match options.access {
-            Access::Read if path.exists() => Database::open_read_only(&path)?,
-            _ => Database::open(&path)?,
+            Access::Read => Database::open_read_only(&path)?,
+            Access::Write => Database::open(&path)?,
         };
         Self::assemble(root, file.flavour, records, options)
+    }
+
+    /// The flavour of the store in `root`, if there is one.
+    pub(crate) fn flavour_of(root: &Path) -> Result<Option<Flavour>, OpenError> {
+        Ok(read_store_file(root)?.map(|file| file.flavour))
     }
 
     pub(crate) fn assemble(
@@ -247,7 +269,7 @@ fn read_store_file(root: &Path) -> Result<Option<StoreFile>, OpenError> {
 // `store.json` is written last: a folder without it is made once more from wherever it stopped.
 fn create(root: &Path, flavour: Flavour) -> Result<StoreFile, OpenError> {
     make_folder(root)?;
-    let lock = root.join("lock");
+    let lock = root.join(STORE_LOCK);
     if !lock.exists() && !looks_empty(root)? {
         return Err(OpenError::Foreign {
             root: root.to_path_buf(),
@@ -261,6 +283,7 @@ fn create(root: &Path, flavour: Flavour) -> Result<StoreFile, OpenError> {
     for folder in ["blobs", "ingest", "layers", "layers/empty/fs", "removing"] {
         make_folder(&root.join(folder))?;
     }
+    drop(Database::open(&root.join(DATABASE))?);
     let file = StoreFile {
         format: STORE_FORMAT,
         flavour,

@@ -179,7 +179,6 @@ impl Database {
         Ok(outcome)
     }
 
-    #[expect(dead_code, reason = "`check`, which comes next, asks it")]
     /// What SQLite finds wrong with the file; empty if nothing.
     pub(crate) fn integrity_problems(&self) -> Result<Vec<String>, RecordsError> {
         let connection = self

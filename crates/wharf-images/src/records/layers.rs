@@ -12,14 +12,15 @@ impl Session<'_> {
     pub(crate) fn put_layer(&self, layer: &LayerRecord) -> Result<(), RecordsError> {
         self.0
             .prepare_cached(
-                "INSERT OR REPLACE INTO layers (diff_id, size, unpacked, entries) \
-                 VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR REPLACE INTO layers (diff_id, size, unpacked, entries, \
+                 root_is_opaque) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 layer.diff_id.to_string(),
                 signed(layer.size),
                 signed(layer.unpacked_bytes),
-                signed(layer.entries)
+                signed(layer.entries),
+                layer.root_is_opaque
             ])?;
         Ok(())
     }
@@ -27,7 +28,7 @@ impl Session<'_> {
     /// The layer, if it is recorded.
     pub(crate) fn layer(&self, diff_id: DiffId) -> Result<Option<LayerRecord>, RecordsError> {
         let mut statement = self.0.prepare_cached(
-            "SELECT diff_id, size, unpacked, entries FROM layers WHERE diff_id = ?1",
+            "SELECT diff_id, size, unpacked, entries, root_is_opaque FROM layers WHERE diff_id = ?1",
         )?;
         Ok(statement
             .query_row([diff_id.to_string()], layer_record)
@@ -37,7 +38,7 @@ impl Session<'_> {
     /// Every recorded layer.
     pub(crate) fn layer_rows(&self) -> Result<Vec<LayerRecord>, RecordsError> {
         let mut statement = self.0.prepare_cached(
-            "SELECT diff_id, size, unpacked, entries FROM layers ORDER BY diff_id",
+            "SELECT diff_id, size, unpacked, entries, root_is_opaque FROM layers ORDER BY diff_id",
         )?;
         let rows = statement.query_map([], layer_record)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -104,5 +105,6 @@ fn layer_record(row: &Row<'_>) -> rusqlite::Result<LayerRecord> {
         size: unsigned(row, 1)?,
         unpacked_bytes: unsigned(row, 2)?,
         entries: unsigned(row, 3)?,
+        root_is_opaque: row.get(4)?,
     })
 }

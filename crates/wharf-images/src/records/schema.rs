@@ -78,7 +78,8 @@ CREATE TABLE layers (
     diff_id  TEXT PRIMARY KEY,
     size     INTEGER NOT NULL,          -- sum of its files' sizes, bytes
     unpacked INTEGER NOT NULL,          -- what it takes on disk, bytes
-    entries  INTEGER NOT NULL
+    entries  INTEGER NOT NULL,
+    root_is_opaque INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE layer_blobs (

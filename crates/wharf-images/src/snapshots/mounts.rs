@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
-use wharf_oci::{DiffId, ImageId};
+use wharf_oci::{ChainId, DiffId, ImageId};
 
 use super::overlay::{Overlay, OverlayError, Upper};
 use super::table::{self, MountsError};
@@ -165,11 +165,10 @@ impl ImageStore {
                 .collect();
             session.protect(lease.id, &digests)?;
             session.put_mount(&row)?;
-            Ok(layers)
+            visible_layers(session, image, &layers)
         })?;
         self.shared.step("mount: recorded");
-        let diff_ids: Vec<DiffId> = layers.into_iter().map(|(diff_id, _)| diff_id).collect();
-        let outcome = self.mount_layers(image, &diff_ids, &target, mode);
+        let outcome = self.mount_layers(image, &layers, &target, mode);
         self.shared.step("mount: made");
         self.shared
             .records
@@ -236,10 +235,8 @@ impl ImageStore {
         target: &Path,
         mode: &MountMode,
     ) -> Result<(), MountError> {
-        let mut lowers: Vec<PathBuf> = Vec::with_capacity(layers.len() + 1);
-        // From the top down. Overlayfs refuses one folder twice; of a layer that stands twice only
-        // the upper one is ever seen.
-        for layer in layers.iter().rev() {
+        let mut lowers = Vec::with_capacity(layers.len() + 1);
+        for layer in layers {
             let tree = self.layer_tree(*layer);
             if !tree.is_dir() {
                 return Err(MountError::MissingLayer {
@@ -247,9 +244,7 @@ impl ImageStore {
                     layer: *layer,
                 });
             }
-            if !lowers.contains(&tree) {
-                lowers.push(tree);
-            }
+            lowers.push(tree);
         }
         let upper = match mode {
             MountMode::ReadOnly => None,
@@ -304,6 +299,30 @@ impl ImageStore {
         }
         Ok(living.into_iter().map(Mounted::from).collect())
     }
+}
+
+// From the top down, those that can be seen. Overlayfs refuses one folder twice, and of a layer that
+// stands twice only the upper one is ever seen. What lies below a layer that hides everything is
+// left out, since overlayfs merges the top folders of its layers whatever their marks say.
+fn visible_layers(
+    session: &Session<'_>,
+    image: ImageId,
+    layers: &[(DiffId, ChainId)],
+) -> Result<Vec<DiffId>, MountError> {
+    let mut visible = Vec::with_capacity(layers.len());
+    for (layer, _) in layers.iter().rev() {
+        let record = session.layer(*layer)?.ok_or(MountError::MissingLayer {
+            image,
+            layer: *layer,
+        })?;
+        if !visible.contains(layer) {
+            visible.push(*layer);
+        }
+        if record.root_is_opaque {
+            break;
+        }
+    }
+    Ok(visible)
 }
 
 fn target_folder(target: &Path) -> Result<PathBuf, MountError> {

@@ -12,7 +12,7 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount,
 };
 
-use crate::store::Flavour;
+use wharf_layers::Flavour;
 
 /// `fsconfig` takes strings up to this length.
 const VALUE_LIMIT_BYTES: usize = 255;

@@ -10,6 +10,7 @@ use wharf_images::{
     Clock, Flavour, ImageRecord, ImageStore, LayerFacts, LayerRecord, LayerSlot, NameRecord,
     OpenOptions,
 };
+use wharf_layers::{ApplyOptions, apply_layer};
 use wharf_oci::{
     Algorithm, Descriptor, DiffId, Digest, ImageConfig, MediaType, RawManifest, Reference,
 };
@@ -186,17 +187,16 @@ pub(crate) fn put_blob(store: &ImageStore, digest: &Digest, content: &[u8]) {
     }
 }
 
+/// Unpacks the tar of [`layer_tar`], as a pull does.
 pub(crate) fn unpack(store: &ImageStore, diff_id: DiffId, file: &str) -> LayerRecord {
     match store.layer_slot(diff_id).unwrap() {
         LayerSlot::Present(layer) => layer,
         LayerSlot::Writable(writer) => {
-            write_file(&writer.tree_path().join(file), file);
-            let facts = LayerFacts {
-                size: file.len() as u64,
-                unpacked_bytes: 4096,
-                entries: 1,
-            };
-            writer.finish(facts).unwrap()
+            let tar = layer_tar(file);
+            let options = ApplyOptions::new(store.flavour());
+            let applied =
+                apply_layer(&mut &tar[..], writer.tree(), &options, &mut |_| Ok(())).unwrap();
+            writer.finish(LayerFacts::from(&applied)).unwrap()
         }
     }
 }

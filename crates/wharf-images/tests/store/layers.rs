@@ -1,6 +1,6 @@
 //! Who may unpack a layer, and what a crash leaves.
 
-use crate::fixture::{Fixture, unpack, write_file};
+use crate::fixture::{Fixture, layer_tar, unpack, write_file};
 use wharf_images::{LayerFacts, LayerSlot, LayerWriter};
 use wharf_oci::{DiffId, Digest};
 
@@ -8,10 +8,12 @@ const FACTS: LayerFacts = LayerFacts {
     size: 3,
     unpacked_bytes: 4096,
     entries: 1,
+    root_is_opaque: false,
+    remembered: Vec::new(),
 };
 
 fn layer() -> DiffId {
-    DiffId::new(Digest::of(b"layer"))
+    DiffId::new(Digest::of(&layer_tar("one")))
 }
 
 fn writer(slot: LayerSlot) -> LayerWriter {

@@ -1,6 +1,8 @@
 //! The store as its callers see it: real folders, real database, several handles at once.
 
 #[cfg(test)]
+mod checking;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod layers;
