@@ -73,7 +73,7 @@ impl Registry {
         let mut command = sandbox.command("docker-registry");
         command.arg("serve").arg(&config);
         let daemon = Daemon::start(&mut command, &sandbox.run.join(format!("{name}.log")))?;
-        wait_until("docker-registry", Duration::from_secs(20), || {
+        wait_until("docker-registry", Duration::from_mins(1), || {
             TcpStream::connect(address).is_ok()
         })?;
         Ok(Self {

@@ -3,9 +3,38 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
+use crate::packages::{PEERS, Program, REQUIRED, is_root, provide};
 use crate::process::{cargo, repository_root, run as run_command};
+
+/// What the `medium` image is made of: without them it is smaller.
+const IN_THE_IMAGE: [Program; 6] = [
+    Program {
+        name: "g++",
+        package: "g++",
+    },
+    Program {
+        name: "git",
+        package: "git",
+    },
+    Program {
+        name: "cmake",
+        package: "cmake",
+    },
+    Program {
+        name: "perl",
+        package: "perl",
+    },
+    Program {
+        name: "python3",
+        package: "python3",
+    },
+    Program {
+        name: "vim",
+        package: "vim",
+    },
+];
 
 /// What `cargo xtask bench` understands: everything is the measuring program's, `cargo xtask bench --help` shows it.
 #[derive(Debug, clap::Args)]
@@ -17,6 +46,12 @@ pub(crate) struct BenchArguments {
 
 /// Runs the benchmarks.
 pub(crate) fn run(arguments: &BenchArguments) -> Result<()> {
+    if !is_root() {
+        bail!("the bench mounts file systems and starts daemons: run it as root");
+    }
+    let wished: Vec<Program> = PEERS.iter().chain(&IN_THE_IMAGE).copied().collect();
+    provide(REQUIRED, &wished, true)?;
+
     let mut build = cargo();
     build.args([
         "build",
@@ -25,10 +60,9 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<()> {
         "wharf-bench",
         "--package",
         "pull-ruler",
+        "--package",
+        "wharf",
     ]);
-    if repository_root().join("crates/wharf").exists() {
-        build.args(["--package", "wharf"]);
-    }
     run_command(&mut build)?;
 
     let own = std::env::current_exe()?;

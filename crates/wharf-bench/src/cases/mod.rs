@@ -7,6 +7,7 @@ mod interrupted;
 mod listing;
 mod pull;
 mod push;
+mod remains;
 mod startup;
 
 pub(crate) use bench::{Bench, Case};

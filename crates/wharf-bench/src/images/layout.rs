@@ -78,6 +78,37 @@ fn architecture() -> &'static str {
     }
 }
 
+/// What one layer of an image is called, in hexadecimal.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerNames {
+    /// The digest of the compressed blob.
+    pub(crate) blob: String,
+    /// The digest of the tar.
+    pub(crate) diff: String,
+}
+
+/// The layers of the image in the layout in `folder`.
+pub(crate) fn layer_names(folder: &Path) -> Result<Vec<LayerNames>> {
+    let read = |path: &Path| -> Result<Value> {
+        let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(serde_json::from_slice(&bytes)?)
+    };
+    let hex = |digest: &Value| digest.as_str().unwrap_or_default().replace("sha256:", "");
+    let blob = |digest: &Value| read(&folder.join("blobs/sha256").join(hex(digest)));
+    let index = read(&folder.join("index.json"))?;
+    let manifest = blob(&index["manifests"][0]["digest"])?;
+    let config = blob(&manifest["config"]["digest"])?;
+    let layers = manifest["layers"].as_array().context("no layers")?;
+    let names = layers
+        .iter()
+        .enumerate()
+        .map(|(position, layer)| LayerNames {
+            blob: hex(&layer["digest"]),
+            diff: hex(&config["rootfs"]["diff_ids"][position]),
+        });
+    Ok(names.collect())
+}
+
 fn write_blob(blobs: &Path, document: &Value) -> Result<(String, usize)> {
     let bytes = serde_json::to_vec(document)?;
     let hex = hex(Sha256::new_with_prefix(&bytes));

@@ -8,4 +8,5 @@ mod layout;
 mod packages;
 mod recipes;
 
+pub(crate) use layout::{LayerNames, layer_names};
 pub(crate) use recipes::{ImageName, TINY_IMAGES, ensure_image, ensure_tiny_archive};

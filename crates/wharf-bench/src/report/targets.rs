@@ -124,16 +124,17 @@ fn size_targets(results: &Results, targets: &mut Vec<Target>) {
         25.0,
         wharf("startup", "release binary", Quantity::Bytes).map(|bytes| bytes / 1e6),
     );
-    let again = results.cases.get("interrupted").and_then(|case| {
-        let subject = "most fetched again at one resume";
-        let summary = case.summary(subject, Tool::Wharf, User::Root, Quantity::Bytes)?;
-        Some(summary.maximum / f64::from(1 << 20))
-    });
-    add(
-        "killed pulls: most fetched again of one layer at one resume, MiB",
-        8.0,
-        again,
-    );
+    for subject in [
+        "most fetched again of a layer at one resume",
+        "most of a blob hashed again at one resume",
+        "most of a tar hashed again at one resume",
+    ] {
+        let most = results.cases.get("interrupted").and_then(|case| {
+            let summary = case.summary(subject, Tool::Wharf, User::Root, Quantity::Bytes)?;
+            Some(summary.maximum / f64::from(1 << 20))
+        });
+        add(&format!("killed pulls: {subject}, MiB"), 8.0, most);
+    }
 }
 
 /// The two images, the two users, wall and CPU, against the ruler and against each peer.

@@ -89,7 +89,9 @@ impl Store for Dockerd {
                 format: ArchiveFormat::Docker,
             } => command.arg("load").arg("-i").arg(file),
             // Docker 20.10 knows its own archives only.
-            Operation::Save { .. } | Operation::Load { .. } => return None,
+            Operation::Save { .. } | Operation::Load { .. } | Operation::PullLogged { .. } => {
+                return None;
+            }
             Operation::List => command.arg("images"),
         };
         Some(vec![command])

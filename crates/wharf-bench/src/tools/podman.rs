@@ -51,6 +51,7 @@ impl Store for Podman {
             Operation::Pull { reference } => {
                 command.args(["pull", "--tls-verify=false", reference])
             }
+            Operation::PullLogged { .. } => return None,
             Operation::Push { reference, target } => {
                 command.args(["push", "--tls-verify=false", reference, target])
             }

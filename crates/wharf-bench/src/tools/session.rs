@@ -60,6 +60,10 @@ pub(crate) enum Operation<'a> {
     Pull {
         reference: &'a str,
     },
+    /// The same, with the tool's own account of its work as JSON lines on standard error.
+    PullLogged {
+        reference: &'a str,
+    },
     /// Push what was pulled as `reference` to `target`; the first step only names it.
     Push {
         reference: &'a str,

@@ -57,7 +57,7 @@ impl Store for Skopeo {
             Operation::Load { file, format } => {
                 Self::copy(sandbox, None, &archive(file, format, ""), &own)
             }
-            Operation::List => return None,
+            Operation::List | Operation::PullLogged { .. } => return None,
         };
         Some(vec![step])
     }

@@ -83,6 +83,9 @@ impl Store for Wharf {
                 return Some(steps);
             }
             Operation::Pull { reference } => command.args(["pull", reference]),
+            Operation::PullLogged { reference } => command
+                .args(["--log-level", "debug", "--log-format", "json"])
+                .args(["pull", reference]),
             Operation::Push { reference, target } => {
                 let mut push = self.wharf(sandbox);
                 push.args(["push", target]);
