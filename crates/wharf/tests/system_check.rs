@@ -1,9 +1,16 @@
 //! `wharf system check`: what people's disks do to a store, what the command says of it, and what it mends.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's set-up that fails ends the test"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use testkit::{BuiltImage, ImageBuilder, LayerCompression, Sandbox, TarBuilder, docker_archive};
+use testkit::{
+    BuiltImage, ImageBuilder, LayerCompression, Sandbox, TarBuilder, docker_archive, read, write,
+};
 
 fn image() -> BuiltImage {
     let base = TarBuilder::new()
@@ -67,7 +74,7 @@ const CASES: &[Case] = &[
         name: "a file of a layer was changed",
         damage: |sandbox| {
             let file = only_file(sandbox, |path| path.ends_with("fs/etc/issue"));
-            fs::write(file, "HELLO").unwrap();
+            write(&file, "HELLO");
         },
         said: "/etc/issue has another modification time",
         mends: true,
@@ -94,7 +101,7 @@ const CASES: &[Case] = &[
         name: "what describes a layer was cut off",
         damage: |sandbox| {
             let file = only_file(sandbox, |path| path.ends_with("layer.json"));
-            fs::write(file, "{\"format\":").unwrap();
+            write(&file, "{\"format\":");
         },
         said: "layer.json cannot be read",
         mends: true,
@@ -106,8 +113,9 @@ const CASES: &[Case] = &[
                 path.parent().is_some_and(|p| p.ends_with("blobs/sha256"))
                     && fs::read(path).is_ok_and(|bytes| !bytes.starts_with(b"{"))
             });
-            let bytes = fs::read(&blob).unwrap();
-            fs::write(&blob, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
+            let mut bytes = read(&blob);
+            bytes.truncate(bytes.len() / 2);
+            write(&blob, bytes);
         },
         said: "is damaged: its digest is sha256:",
         mends: false,
@@ -139,7 +147,7 @@ const CASES: &[Case] = &[
                     sandbox.root().join(format!("wharf.db{ending}")),
                 ));
             }
-            fs::write(sandbox.root().join("wharf.db"), [7; 8192]).unwrap();
+            write(&sandbox.root().join("wharf.db"), [7; 8192]);
         },
         said: "file is not a database",
         mends: true,
