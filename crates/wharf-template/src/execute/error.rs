@@ -94,6 +94,9 @@ pub enum ExecuteReason {
     #[error("exceeded maximum template depth ({limit})")]
     TemplateDepth { limit: usize },
     /// Go has no such limit.
+    #[error("blocks of templates that call each other are more than {limit} deep")]
+    TooDeep { limit: usize },
+    /// Go has no such limit.
     #[error("the output is longer than {limit_bytes} bytes")]
     OutputTooLong { limit_bytes: usize },
     /// Go has no such limit.

@@ -154,6 +154,8 @@ pub(crate) struct Execution<'t> {
     /// The name of the template that runs now.
     pub(super) template: Arc<str>,
     pub(super) template_depth: usize,
+    /// How many blocks are open, in all templates.
+    pub(super) nesting: usize,
     pub(super) place: Option<Place<'t>>,
     pub(super) variables: Vec<(Arc<str>, Operand)>,
 }
@@ -178,6 +180,7 @@ impl<'t> Execution<'t> {
             output_start,
             template: name.into(),
             template_depth: 0,
+            nesting: 0,
             place: None,
             variables: vec![("$".into(), data.clone())],
         };

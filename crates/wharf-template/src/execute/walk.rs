@@ -17,14 +17,27 @@ pub(super) enum Flow {
     Continue,
 }
 
+/// How deep blocks may run inside each other, across all templates that called each other: it bounds the stack, which is
+/// 2 MiB in a thread. The parser bounds each template, and the limit of calls alone would let them multiply.
+const NESTING_LIMIT: usize = 400;
+
 impl<'t> Execution<'t> {
     pub(super) fn walk_list(&mut self, dot: &Operand, list: &'t [Node]) -> Run<Flow> {
+        if self.nesting == NESTING_LIMIT {
+            let limit = NESTING_LIMIT;
+            return Err(ExecuteReason::TooDeep { limit });
+        }
+        self.nesting += 1;
         for node in list {
             match self.walk(dot, node)? {
                 Flow::Next => {}
-                flow => return Ok(flow),
+                flow => {
+                    self.nesting -= 1;
+                    return Ok(flow);
+                }
             }
         }
+        self.nesting -= 1;
         Ok(Flow::Next)
     }
 
