@@ -27,7 +27,8 @@ impl Indent {
     }
 }
 
-/// As Go's `json.Indent` does: one value a line, `{}` and `[]` where there is none. No newline at the end.
+/// As Go's `json.Indent` does: one value a line, `{}` and `[]` where there is none. Nothing stays of what stood behind the
+/// document (Go keeps spaces and newlines there): the caller says how it ends.
 pub fn indent(document: &[u8], by: Indent) -> Result<Vec<u8>, JsonError> {
     parse(document)?;
     let mut depth = 0;

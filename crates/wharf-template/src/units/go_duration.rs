@@ -6,19 +6,19 @@ use jiff::SignedDuration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseDurationError {
     /// It is no number with a unit, or it is too long.
-    #[error("time: invalid duration {text:?}")]
+    #[error("time: invalid duration {}", quoted(text))]
     Invalid {
         /// What was to be a duration.
         text: String,
     },
     /// There is a number without a unit.
-    #[error("time: missing unit in duration {text:?}")]
+    #[error("time: missing unit in duration {}", quoted(text))]
     MissingUnit {
         /// What was to be a duration.
         text: String,
     },
     /// There is a unit that Go does not know, such as `d`.
-    #[error("time: unknown unit {unit:?} in duration {text:?}")]
+    #[error("time: unknown unit {} in duration {}", quoted(unit), quoted(text))]
     UnknownUnit {
         /// The unit.
         unit: String,
@@ -48,13 +48,16 @@ pub fn parse_go_duration(text: &str) -> Result<SignedDuration, ParseDurationErro
             character.is_ascii_digit() || character == '.'
         });
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        let (fraction, has_second_point) = fraction
+            .split_once('.')
+            .map_or((fraction, false), |(fraction, _)| (fraction, true));
+        if whole.is_empty() && fraction.is_empty() {
             return Err(invalid());
         }
         let (unit, after) = split(after, |character| {
             !character.is_ascii_digit() && character != '.'
         });
-        if unit.is_empty() {
+        if unit.is_empty() || has_second_point {
             return Err(ParseDurationError::MissingUnit {
                 text: text.to_owned(),
             });
@@ -77,6 +80,19 @@ pub fn parse_go_duration(text: &str) -> Result<SignedDuration, ParseDurationErro
         i64::try_from(sum).ok()
     };
     total.map(SignedDuration::from_nanos).ok_or_else(invalid)
+}
+
+/// Package `time` quotes in its own way: by bytes, and nothing but ASCII stays.
+fn quoted(text: &str) -> String {
+    let quoted: String = text
+        .bytes()
+        .map(|byte| match byte {
+            b'"' | b'\\' => format!("\\{}", char::from(byte)),
+            b' '..0x80 => char::from(byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        })
+        .collect();
+    format!("\"{quoted}\"")
 }
 
 fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
@@ -147,7 +163,7 @@ mod tests {
             ("3d", "time: unknown unit \"d\" in duration \"3d\""),
             (".s", "time: invalid duration \".s\""),
             ("h", "time: invalid duration \"h\""),
-            ("1.2.3s", "time: invalid duration \"1.2.3s\""),
+            ("1.2.3s", "time: missing unit in duration \"1.2.3s\""),
             (
                 "9223372036854775808ns",
                 "time: invalid duration \"9223372036854775808ns\"",

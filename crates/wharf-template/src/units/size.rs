@@ -42,58 +42,6 @@ fn scaled(size_bytes: u64, base: f64, units: &[&str], digits: usize) -> String {
     format!("{number}{unit}")
 }
 
-/// A size that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid size: '{text}'")]
-pub struct ParseSizeError {
-    /// What was to be a size.
-    pub text: String,
-}
-
-/// Reads a size as Docker's options take it (`--limit 10m`, `1.5 GiB`): in units of 1024, whatever they are called.
-pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
-    let wrong = || ParseSizeError {
-        text: text.to_owned(),
-    };
-    let end = text
-        .rfind(|character: char| character.is_ascii_digit() || character == '.')
-        .ok_or_else(wrong)?;
-    let (number, suffix) = text.split_at_checked(end + 1).ok_or_else(wrong)?;
-    let number = number.trim_end_matches(' ');
-    if !number
-        .chars()
-        .all(|character| character.is_ascii_digit() || character == '.')
-    {
-        return Err(wrong());
-    }
-    let number: f64 = number.parse().or(Err(wrong()))?;
-    let suffix = suffix
-        .strip_prefix(' ')
-        .unwrap_or(suffix)
-        .to_ascii_lowercase();
-    let power = match suffix
-        .strip_suffix("ib")
-        .or(suffix.strip_suffix('b'))
-        .unwrap_or(&suffix)
-    {
-        "" if suffix != "ib" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
-        "p" => 5,
-        _ => return Err(wrong()),
-    };
-    let size = number * 1024.0_f64.powi(power);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float that is too large becomes the largest"
-    )]
-    let size = size as u64;
-    Ok(size)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,26 +63,6 @@ mod tests {
             assert_eq!(human_size_with_precision(size, 3), three);
             assert_eq!(human_size(size), four);
             assert_eq!(bytes_size(size), binary);
-        }
-    }
-
-    #[test]
-    fn sizes_are_read_in_units_of_1024() {
-        for (text, expected) in [
-            ("32", Some(32)),
-            ("32b", Some(32)),
-            ("32K", Some(32 << 10)),
-            ("32kb", Some(32 << 10)),
-            ("32 KiB", Some(32 << 10)),
-            ("1.5g", Some(3 << 29)),
-            ("32ib", None),
-            ("", None),
-            ("hello", None),
-            ("-32", None),
-            ("32 k b", None),
-            ("32m b", None),
-        ] {
-            assert_eq!(parse_size(text).ok(), expected, "{text}");
         }
     }
 }

@@ -124,14 +124,16 @@ fn parse_day(text: &str) -> Option<Date> {
     date.ok().filter(|_| is_whole)
 }
 
-/// `15`, `15:04`, `15:04:05`, `15:04:05.999999999`.
+/// `15`, `15:04`, `15:04:05`, `15:04:05.999999999`; the hour may have one digit, and the fraction a comma before it.
 fn parse_time(text: &str) -> Option<Time> {
     let (whole, fraction) = text
-        .split_once('.')
+        .split_once(['.', ','])
         .map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     let parts: Vec<_> = whole.split(':').collect();
     let number = |index: usize| match parts.get(index) {
-        Some(part) if part.len() == 2 => digits(part)?.try_into().ok(),
+        Some(part) if part.len() == 2 || (index == 0 && part.len() == 1) => {
+            digits(part)?.try_into().ok()
+        }
         Some(_) => None,
         None => Some(0),
     };

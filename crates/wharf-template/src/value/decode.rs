@@ -32,12 +32,18 @@ pub enum DecodeError {
         /// The type that was to come of it.
         expected: String,
     },
+    /// It is a number that is too large.
+    #[error("json: cannot unmarshal number {number} into Go value of type float64")]
+    TooLarge {
+        /// The number as it is written.
+        number: String,
+    },
 }
 
 impl Value {
     /// Reads a document into values of type `interface {}`.
     pub fn from_json(document: &[u8], numbers: Numbers) -> Result<Self, DecodeError> {
-        Ok(any(parse(document)?, numbers))
+        any(parse(document)?, numbers)
     }
 
     /// Reads a document into a value of type `of`. What is absent is zero; what the type does not know is dropped.
@@ -46,24 +52,34 @@ impl Value {
     }
 }
 
-fn any(json: Json<'_>, numbers: Numbers) -> Value {
-    match json {
+fn any(json: Json<'_>, numbers: Numbers) -> Result<Value, DecodeError> {
+    Ok(match json {
         Json::Null => Value::Nil,
         Json::Bool(of) => Value::Bool(of),
         Json::Number(text) => match numbers {
-            Numbers::Float64 => Value::Float(text.parse().unwrap_or(0.0)),
+            Numbers::Float64 => Value::Float(float(text)?),
             Numbers::AsWritten => Value::named("json.Number", Value::from(text)),
         },
         Json::String(text) => Value::String(text),
         Json::Array(items) => {
-            Value::list(items.into_iter().map(|item| any(item, numbers)).collect())
+            let items: Result<_, _> = items.into_iter().map(|item| any(item, numbers)).collect();
+            Value::list(items?)
         }
-        Json::Object(members) => Value::map(
-            members
+        Json::Object(members) => {
+            let members = members
                 .into_iter()
-                .map(|(key, value)| (key, any(value, numbers))),
-        ),
-    }
+                .map(|(key, value)| Ok((key, any(value, numbers)?)));
+            Value::map(members.collect::<Result<Vec<_>, DecodeError>>()?)
+        }
+    })
+}
+
+/// What is too large for a float is no infinity: Go refuses it.
+fn float(text: &str) -> Result<f64, DecodeError> {
+    let parsed = text.parse().ok().filter(|number: &f64| number.is_finite());
+    parsed.ok_or_else(|| DecodeError::TooLarge {
+        number: text.to_owned(),
+    })
 }
 
 fn typed(json: &Json<'_>, of: &Type) -> Result<Value, DecodeError> {
@@ -72,12 +88,12 @@ fn typed(json: &Json<'_>, of: &Type) -> Result<Value, DecodeError> {
         expected: of.to_string(),
     };
     Ok(match (of, json) {
-        (Type::Any, _) => any(json.clone(), Numbers::Float64),
+        (Type::Any, _) => any(json.clone(), Numbers::Float64)?,
         (_, Json::Null) => of.zero(),
         (Type::Bool, Json::Bool(value)) => Value::Bool(*value),
         (Type::Int, Json::Number(text)) => Value::Int(text.parse().or(Err(wrong()))?),
         (Type::Uint, Json::Number(text)) => Value::Uint(text.parse().or(Err(wrong()))?),
-        (Type::Float, Json::Number(text)) => Value::Float(text.parse().or(Err(wrong()))?),
+        (Type::Float, Json::Number(text)) => Value::Float(float(text)?),
         (Type::String, Json::String(text)) => Value::String(text.clone()),
         (Type::Time, Json::String(text)) => Value::Time(time(text).ok_or_else(wrong)?),
         (Type::List(element), Json::Array(items)) => {
