@@ -1,4 +1,20 @@
 //! Speaks the OCI distribution protocol, and Docker's, to any registry.
+//!
+//! From the outside in:
+//!
+//! ```text
+//! RegistryClient        what it was told; one endpoint per registry     client, config
+//!   login, search, download                                             the files of those names
+//!   RepositoryClient    mirrors, retries, errors                        repository, retry, error
+//!     manifests, blobs, uploads, tags, referrers                        the files of those names
+//!       Endpoint        TLS or not; answers challenges                  endpoint, auth/
+//!         Exchange      redirects; whom to trust and to show who we are exchange, insecure
+//!           Transport   connections, pool, proxies, bodies; no registry http/
+//! ```
+//!
+//! Rules that hold throughout: credentials go to the scheme, host and port that they are for, and never
+//! to a mirror; whatever comes from outside has a limit; no request is sent only to find out what the
+//! next one will tell anyway; nothing is read from the environment or a home folder.
 
 mod auth;
 mod blobs;

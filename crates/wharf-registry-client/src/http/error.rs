@@ -186,6 +186,9 @@ fn broken_text(error: &hyper::Error) -> String {
     }
     if let Some(source) = error.source() {
         return match source.downcast_ref::<io::Error>() {
+            Some(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                "unexpected EOF".to_owned()
+            }
             Some(source) => errno_text(source),
             None => format!("{error}: {source}"),
         };
