@@ -138,13 +138,13 @@ impl RawManifest {
 
     /// Serialises a manifest that Wharf itself makes.
     pub fn from_manifest(manifest: &Manifest) -> Result<Self, ManifestError> {
-        let bytes = serde_json::to_vec_pretty(manifest)?;
+        let bytes = indented(manifest, manifest.media_type.as_ref())?;
         Self::new(bytes, manifest.media_type.as_ref(), Algorithm::Sha256)
     }
 
     /// Serialises an index that Wharf itself makes.
     pub fn from_index(index: &Index) -> Result<Self, ManifestError> {
-        let bytes = serde_json::to_vec_pretty(index)?;
+        let bytes = indented(index, index.media_type.as_ref())?;
         Self::new(bytes, index.media_type.as_ref(), Algorithm::Sha256)
     }
 
@@ -221,6 +221,24 @@ fn supported(media_type: MediaType) -> Result<MediaType, ManifestError> {
     }
 }
 
+/// JSON with the white space that Docker gives its own formats, and everybody else OCI's: then two programs that make the
+/// same manifest make the same digest.
+fn indented<T: Serialize>(
+    document: &T,
+    media_type: Option<&MediaType>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let is_docker = media_type.is_some_and(|media_type| {
+        [MediaType::DOCKER_MANIFEST, MediaType::DOCKER_MANIFEST_LIST].contains(&media_type.as_str())
+    });
+    let indent: &[u8] = if is_docker { b"   " } else { b"  " };
+    let mut bytes = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent);
+    document.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut bytes, formatter,
+    ))?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,5 +311,23 @@ mod tests {
             Algorithm::Sha256,
         );
         assert!(matches!(large, Err(ManifestError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn what_we_make_is_indented_as_its_other_makers_do() {
+        let made = |media_type: &str| {
+            let index = Index {
+                schema_version: 2,
+                media_type: Some(MediaType::new(media_type)),
+                artifact_type: None,
+                manifests: Vec::new(),
+                subject: None,
+                annotations: BTreeMap::new(),
+            };
+            let raw = RawManifest::from_index(&index).unwrap();
+            String::from_utf8(raw.bytes().to_vec()).unwrap()
+        };
+        assert!(made(MediaType::DOCKER_MANIFEST_LIST).starts_with("{\n   \"schemaVersion\": 2,\n"));
+        assert!(made(MediaType::OCI_INDEX).starts_with("{\n  \"schemaVersion\": 2,\n"));
     }
 }
