@@ -13,7 +13,7 @@ use crate::tar::TarError;
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyLayerError {
     /// The archive is damaged, truncated, or cannot be read further.
-    #[error("the layer's archive is damaged after `{entry}`")]
+    #[error("the layer's archive is damaged {}", place(entry))]
     Archive {
         /// The entry before the damage, or in the middle of it.
         entry: EntryName,
@@ -108,6 +108,14 @@ impl ApplyLayerError {
             source => Self::Archive { entry, source },
         }
     }
+}
+
+/// Where in an archive `entry` is, or the damage behind it.
+fn place(entry: &EntryName) -> String {
+    if entry.0.is_empty() {
+        return "at its start".to_owned();
+    }
+    format!("after `{entry}`")
 }
 
 /// The name of an entry, to be shown: any bytes, of which control characters are escaped and no

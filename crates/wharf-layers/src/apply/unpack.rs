@@ -151,7 +151,12 @@ impl<'a> Unpacker<'a> {
                 let limit = self.options.limits.entries;
                 return Err(LimitExceeded::Entries { limit }.into());
             }
-            self.counts.content_bytes = self.counts.content_bytes.saturating_add(entry.size_bytes);
+            // Docker adds up what `lstat` says, and there a symbolic link is as long as its target.
+            let size_bytes = match entry.kind {
+                EntryKind::Symlink => entry.link_target.len() as u64,
+                _ => entry.size_bytes,
+            };
+            self.counts.content_bytes = self.counts.content_bytes.saturating_add(size_bytes);
             self.place(&mut reader, entry)?;
         }
         if !self.writing {
