@@ -254,12 +254,7 @@ impl FromStr for Reference {
         let (domain, remainder) = split_domain(text);
         let name = remainder.split([':', '@']).next().unwrap_or_default();
         if name.bytes().any(|b| b.is_ascii_uppercase()) {
-            let familiar = if domain == DEFAULT_DOMAIN {
-                name.to_owned()
-            } else {
-                format!("{domain}/{name}")
-            };
-            return Err(ReferenceError::UpperCase(familiar));
+            return Err(ReferenceError::UpperCase(name.to_owned()));
         }
         let (rest, digest) = split_digest(&remainder)?;
         let (path, tag) = match rest.split_once(':') {
@@ -463,6 +458,10 @@ mod tests {
             ),
             (
                 "x/Nginx:1",
+                "invalid reference format: repository name (x/Nginx) must be lowercase",
+            ),
+            (
+                "localhost:5000/x/Nginx:1",
                 "invalid reference format: repository name (x/Nginx) must be lowercase",
             ),
             (
