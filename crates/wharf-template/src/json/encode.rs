@@ -122,9 +122,8 @@ impl Encoder {
             Value::Named(named) if *named.name == *"json.Number" => self.number(&named.value),
             Value::Named(named) => self.value(&named.value, depth)?,
             Value::Object(object) => {
-                let mut names = object.json_fields();
-                names.sort_unstable();
-                let fields: Vec<_> = names
+                let fields: Vec<_> = object
+                    .json_fields()
                     .into_iter()
                     .filter_map(|name| Some((GoString::from(name), object.field(name)?)))
                     .collect();

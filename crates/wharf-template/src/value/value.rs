@@ -55,7 +55,8 @@ pub trait TemplateContext: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The names that `{{json .}}` prints, in any order (it sorts them): those of all methods without arguments.
+    /// The names that `{{json .}}` prints, in the order in which it does: Docker sorts the names of methods, and has the
+    /// fields of structs in the order of their declaration.
     fn json_fields(&self) -> Vec<&str>;
 }
 

@@ -1,7 +1,7 @@
 //! An object whose fields templates know by name, as they know the fields of a struct of Docker's.
 
 use serde_json::{Map, Value as Json};
-use wharf_template::{Numbers, Template, TemplateContext, Value};
+use wharf_template::{Numbers, Template, TemplateContext, Type, Value};
 
 use crate::exit::Failure;
 
@@ -10,10 +10,7 @@ const BAD_TEMPLATE: u8 = 64;
 
 /// The object: what it does not have is an error in a template, not empty.
 #[derive(Debug)]
-pub(crate) struct Document {
-    type_name: &'static str,
-    fields: Vec<(String, Value)>,
-}
+pub(crate) struct Document(Value);
 
 impl Document {
     /// The fields of a JSON object, as a struct of that name in Docker.
@@ -28,7 +25,13 @@ impl Document {
             .into_iter()
             .map(read)
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { type_name, fields })
+        Ok(Self(Value::object(Fields { type_name, fields })))
+    }
+
+    /// A JSON document in types of Docker, whose objects keep their fields in the order of the types.
+    pub(crate) fn typed(of: &Type, document: &Json) -> anyhow::Result<Self> {
+        let document = serde_json::to_vec(document)?;
+        Ok(Self(Value::decode_json(&document, of)?))
     }
 
     /// What `--format` prints of it; `name` is what Docker calls the template. An error comes with what was printed
@@ -54,13 +57,19 @@ impl Document {
             }
         };
         let mut output = Vec::new();
-        let result = template.execute_into(&Value::object(self), &mut output);
+        let result = template.execute_into(&self.0, &mut output);
         output.push(b'\n');
         (output, result.map_err(Into::into))
     }
 }
 
-impl TemplateContext for Document {
+#[derive(Debug)]
+struct Fields {
+    type_name: &'static str,
+    fields: Vec<(String, Value)>,
+}
+
+impl TemplateContext for Fields {
     fn type_name(&self) -> &str {
         self.type_name
     }

@@ -8,6 +8,7 @@ pub(crate) mod image_tools;
 pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod search;
+pub(crate) mod system_types;
 
 mod moment;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::arguments::{Command, Flag, Matches, Run};
 use crate::commands::format_option::FORMAT_USAGE;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::formatting::document::Document;
+use crate::formatting::system_types::info_type;
 use crate::session::Session;
 
 /// Docker Hub's address, as Docker names it everywhere.
@@ -37,7 +38,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         session.printer().out(&facts.text())?;
         return Ok(ExitCode::SUCCESS);
     };
-    let (output, result) = Document::new("system.dockerInfo", facts.fields())?.format("", format);
+    let (output, result) = Document::typed(&info_type(), &facts.document())?.format("", format);
     session.printer().out_bytes(&output)?;
     result.map(|()| ExitCode::SUCCESS)
 }
@@ -78,7 +79,7 @@ impl<'a> Facts<'a> {
         self.session.configuration().root.display().to_string()
     }
 
-    fn fields(&self) -> Map<String, Value> {
+    fn document(&self) -> Value {
         let configuration = self.session.configuration();
         let proxies = &configuration.proxies;
         let insecure = |network: bool| {
@@ -96,7 +97,7 @@ impl<'a> Facts<'a> {
             indexes.insert(name.to_owned(), index);
         }
         let networks: Vec<&str> = LOOPBACK.into_iter().chain(insecure(true)).collect();
-        let fields = json!({
+        json!({
             "ID": "",
             "Containers": 0,
             "ContainersRunning": 0,
@@ -136,11 +137,7 @@ impl<'a> Facts<'a> {
                 "Plugins": [],
                 "Warnings": null,
             },
-        });
-        match fields {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        }
+        })
     }
 
     fn text(&self) -> String {

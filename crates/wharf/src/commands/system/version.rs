@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use wharf_oci::Platform;
 
 use crate::arguments::{Command, Flag, Matches, Run};
 use crate::commands::format_option::FORMAT_USAGE;
 use crate::formatting::document::Document;
+use crate::formatting::system_types::version_type;
 use crate::session::Session;
 
 /// The release of Wharf.
@@ -34,13 +35,13 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let (output, result) =
-        Document::new("system.versionInfo", fields(&platform))?.format("version", format);
+        Document::typed(&version_type(), &fields(&platform))?.format("version", format);
     session.printer().out_bytes(&output)?;
     result.map(|()| ExitCode::SUCCESS)
 }
 
 /// Scripts ask for the versions of client and server: here both are this program.
-fn fields(platform: &Platform) -> Map<String, Value> {
+fn fields(platform: &Platform) -> Value {
     let client = json!({
         "Version": VERSION,
         "ApiVersion": API_VERSION,
@@ -57,7 +58,7 @@ fn fields(platform: &Platform) -> Map<String, Value> {
         "Os": platform.os,
         "Arch": platform.architecture,
     });
-    Map::from_iter([("Client".to_owned(), client), ("Server".to_owned(), server)])
+    json!({ "Client": client, "Server": server })
 }
 
 fn text(platform: &Platform) -> String {
