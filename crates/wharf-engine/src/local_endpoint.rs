@@ -8,7 +8,9 @@ use futures_util::stream;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use wharf_images::{ImageStore, LayerRecord, Lease};
 use wharf_layers::Limits;
-use wharf_oci::{Descriptor, Digest, Platform, PlatformMatcher, RawManifest, Reference};
+use wharf_oci::{
+    Descriptor, Digest, ImageQuery, Platform, PlatformMatcher, RawManifest, Reference,
+};
 use wharf_transfer::{
     BlobStream, EndpointError, ErrorKind, EventSink, ImageGraph, ImageParts, ImageSink,
     ImageSource, LayerPart, LayerProgress, LayerTask, ManifestRole, TransferEvent,
@@ -94,6 +96,14 @@ impl LocalSink {
         Ok(blob.is_some() && tree)
     }
 
+    /// Whether every image of `graph` is recorded here.
+    fn is_known(&self, graph: &ImageGraph) -> bool {
+        graph.images.iter().all(|parts| {
+            let query = ImageQuery::Digest(parts.config.digest);
+            self.store.resolve(&query).is_ok()
+        })
+    }
+
     /// Keeps everything of the image from being collected, before anyone looks whether it is there.
     fn protect(&self, graph: &ImageGraph) -> Result<(), EndpointError> {
         let mut digests = vec![*graph.root.digest().digest()];
@@ -122,12 +132,21 @@ impl ImageSink for LocalSink {
         }
         self.check_platform(graph)?;
         self.protect(graph)?;
-        let mut waiting = Vec::new();
         let mut present = HashSet::new();
         for layer in layers {
-            let digest = &layer.descriptor.digest;
             if self.is_here(layer)? {
-                present.insert(*digest);
+                present.insert(layer.descriptor.digest);
+            }
+        }
+        // An image that is here whole only gets another name: Docker says nothing of its layers.
+        if present.len() == layers.len() && self.is_known(graph) {
+            *self.present.lock().unwrap_or_else(PoisonError::into_inner) = present;
+            return Ok(());
+        }
+        let mut waiting = Vec::new();
+        for layer in layers {
+            let digest = &layer.descriptor.digest;
+            if present.contains(digest) {
                 events(TransferEvent::layer(digest, LayerProgress::AlreadyExists));
             } else {
                 waiting.push(digest);

@@ -1,5 +1,6 @@
 //! A registry as an end of a copy: the source of a pull, the sink of a push.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 
@@ -187,9 +188,17 @@ impl RegistrySink {
         let own = self.client.name();
         let mut known = store.origins(digest, own.domain()).map_err(classify)?;
         known.retain(|repository| repository != own);
+        // As Docker does: who may write to `team/web` can most likely read what else is in `team`.
+        known.sort_by_key(|repository| Reverse(shared_components(repository.path(), own.path())));
         known.truncate(MOUNT_CANDIDATES);
         Ok(known)
     }
+}
+
+/// How many components two paths of repositories have in common before they part.
+fn shared_components(one: &str, other: &str) -> usize {
+    let pairs = one.split('/').zip(other.split('/'));
+    pairs.take_while(|(one, other)| one == other).count()
 }
 
 /// Docker shows pushed layers by their diff ID.
@@ -307,5 +316,22 @@ impl<S: ImageSource> BlobSource for OutgoingBlob<S> {
             Ok(chunk)
         });
         Box::pin(chunks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shared_components;
+
+    #[test]
+    fn likeness_of_repositories() {
+        for (one, other, expected) in [
+            ("team/web", "team/api", 1),
+            ("team/web", "team/web", 2),
+            ("team/web", "teams/web", 0),
+            ("a/b/c", "a/b", 2),
+        ] {
+            assert_eq!(shared_components(one, other), expected, "{one} {other}");
+        }
     }
 }

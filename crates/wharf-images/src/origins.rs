@@ -34,6 +34,12 @@ impl ImageStore {
         Ok(repositories)
     }
 
+    /// Whether `blob` is known to be in any registry, as it is.
+    pub fn is_in_a_registry(&self, blob: &Digest) -> Result<bool, RecordsError> {
+        let repositories = self.shared.records.read(|session| session.origins(blob))?;
+        Ok(!repositories.is_empty())
+    }
+
     /// Forgets that `repository` has `blob`: the registry said no.
     pub fn forget_origin(
         &self,

@@ -33,7 +33,7 @@ pub enum TransferEvent {
         /// The manifest's length in bytes.
         size: u64,
     },
-    /// A remark that belongs on standard error, such as what a push left out.
+    /// A remark that people must not miss, such as what a push left out; shown when all is done.
     Note(String),
 }
 

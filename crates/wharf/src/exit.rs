@@ -52,9 +52,11 @@ pub(crate) fn failed(printer: &Printer, failure: &anyhow::Error) -> ExitCode {
 pub(crate) fn text(failure: &anyhow::Error) -> String {
     failure.chain().fold(String::new(), |said, cause| {
         let cause = cause.to_string();
+        // Texts in Go's manner have the system's words without its number, in lower case.
+        let words = cause.split(" (os error").next().unwrap_or_default();
         if said.is_empty() {
             cause
-        } else if said.contains(&cause) {
+        } else if said.to_lowercase().contains(&words.to_lowercase()) {
             said
         } else {
             format!("{said}: {cause}")

@@ -93,6 +93,15 @@ impl Printer {
         self.error(&format!("{text}\n"));
     }
 
+    /// Prints a remark that people must not miss to stderr, as Docker's client words such: a line of its own, further
+    /// lines below it indented.
+    pub(crate) fn note(&self, text: &str) {
+        self.error(&format!(
+            "\n Info -> {}\n",
+            text.replace('\n', "\n         ")
+        ));
+    }
+
     /// Whether stdout is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.out.terminal.is_some()

@@ -16,7 +16,7 @@ const NO_BAR_COLUMNS: usize = 110;
 /// Characters of a full bar.
 const BAR: usize = 50;
 
-/// What of a transfer is shown on stdout. Notes always go to stderr.
+/// What of a transfer is shown on stdout. Notes go to stderr, after all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shown {
     /// Everything.
@@ -33,6 +33,7 @@ pub(crate) struct Progress {
     printer: Arc<Printer>,
     shown: Shown,
     drawing: Mutex<Drawing>,
+    notes: Mutex<Vec<String>>,
     began: AtomicBool,
 }
 
@@ -45,6 +46,7 @@ impl Progress {
             printer,
             shown,
             drawing: Mutex::new(drawing),
+            notes: Mutex::default(),
             began: AtomicBool::new(false),
         })
     }
@@ -69,9 +71,18 @@ impl Progress {
         self.began.load(Ordering::Relaxed)
     }
 
+    /// Prints the notes that came with the transfer, and forgets them.
+    pub(crate) fn print_notes(&self) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in notes.drain(..) {
+            self.printer.note(&note);
+        }
+    }
+
     fn show(&self, event: &TransferEvent) {
         if let TransferEvent::Note(note) = event {
-            return self.printer.error_line(note);
+            let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+            return notes.push(note.clone());
         }
         self.began.store(true, Ordering::Relaxed);
         match (self.shown, event) {

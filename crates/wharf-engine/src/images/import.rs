@@ -158,15 +158,20 @@ impl Engine {
             .as_ref()
             .unwrap_or(&self.settings().platform);
         let created = self.settings().clock.now().to_string();
+        // Docker's client sends the archive itself, so that its daemon always says `-`.
+        let comment = match request.message.as_str() {
+            "" => "Imported from -",
+            message => message,
+        };
         let mut config = Map::new();
         let mut put = |key: &str, value: Value| drop(config.insert(key.to_owned(), value));
         put("architecture", json!(platform.architecture));
-        put("comment", json!(request.message));
+        put("comment", json!(comment));
         put("config", changes.to_json());
         put("created", json!(created));
         put(
             "history",
-            json!([{ "created": created, "comment": request.message }]),
+            json!([{ "created": created, "comment": comment }]),
         );
         put("os", json!(platform.os));
         put("rootfs", json!({ "type": "layers", "diff_ids": [diff_id] }));

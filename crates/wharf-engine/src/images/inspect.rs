@@ -110,14 +110,21 @@ impl Engine {
 
     fn graph_driver(&self, image: &ImageRecord) -> Result<Value, EngineError> {
         let store = self.store_for_reading()?;
-        // The top of the stack first, as overlayfs is told.
+        // The top of the stack first, as overlayfs is told. It has Docker's name for it, though nobody writes to it.
         let trees = image
             .layers
             .iter()
             .rev()
             .map(|layer| store.layer_tree(layer.diff_id));
-        let lower: Vec<String> = trees.map(|tree| tree.display().to_string()).collect();
-        Ok(json!({ "Data": { "LowerDir": lower.join(":") }, "Name": "overlayfs" }))
+        let mut trees = trees.map(|tree| tree.display().to_string());
+        let upper = trees.next();
+        let lower: Vec<String> = trees.collect();
+        let mut data = Map::new();
+        if !lower.is_empty() {
+            data.insert("LowerDir".to_owned(), json!(lower.join(":")));
+        }
+        data.extend(upper.map(|upper| ("UpperDir".to_owned(), json!(upper))));
+        Ok(json!({ "Data": data, "Name": "overlayfs" }))
     }
 }
 
@@ -138,10 +145,22 @@ fn container_config(document: &Value) -> Value {
     let mut known = Map::new();
     for field in CONFIG_FIELDS {
         if let Some(value) = config.get(field).filter(|value| !is_empty(value)) {
-            known.insert(field.to_owned(), value.clone());
+            let is_map = ["ExposedPorts", "Volumes", "Labels"].contains(&field);
+            let value = if is_map { sorted(value) } else { value.clone() };
+            known.insert(field.to_owned(), value);
         }
     }
     Value::Object(known)
+}
+
+/// Docker prints sets and labels in the order of their keys, whatever the config's own order is.
+fn sorted(value: &Value) -> Value {
+    let Some(fields) = value.as_object() else {
+        return value.clone();
+    };
+    let mut fields: Vec<(String, Value)> = fields.clone().into_iter().collect();
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Value::Object(fields.into_iter().collect())
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -84,7 +84,14 @@ impl Engine {
             .repository(repository)?
             .list_tags(TAG_LIMIT)
             .await
-            .map_err(classify)?;
+            .map_err(classify)
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound => {
+                    let text = format!("repository {} not found: {error}", repository.familiar());
+                    failure(ErrorKind::NotFound, text)
+                }
+                _ => error,
+            })?;
         Ok(tags
             .into_iter()
             .map(|tag| repository.with_tag(tag))
@@ -135,6 +142,14 @@ impl Engine {
         };
         let graph = copy_image(&source, &sink, root, &options, events).await?;
         let image = name_it(store, reference, &graph)?;
+        let blobs: Vec<Digest> = graph
+            .images
+            .iter()
+            .flat_map(|parts| parts.layers.iter().map(|layer| layer.descriptor.digest))
+            .collect();
+        store
+            .remember_origins(reference.repository(), &blobs)
+            .map_err(classify)?;
         let status = match known {
             Some(known) if known.image == image => PullStatus::UpToDate,
             _ => PullStatus::Downloaded,

@@ -9,7 +9,7 @@ use wharf_oci::{
     Descriptor, Digest, Index, Manifest, MediaType, ParsedManifest, RawManifest, Reference,
     Repository,
 };
-use wharf_registry_client::{RepositoryClient, TagOrDigest};
+use wharf_registry_client::{AuthError, RepositoryClient, TagOrDigest};
 use wharf_transfer::{
     CopyOptions, ErrorKind, EventSink, LayerPart, LayerProgress, TransferEvent, copy_image,
 };
@@ -57,14 +57,17 @@ impl Engine {
         }
         let repository = reference.repository();
         refers(repository, events);
-        let name = self.store()?.name(&reference).map_err(classify)?;
-        let name = name.ok_or_else(|| {
-            let text = format!(
-                "An image does not exist locally with the tag: {}",
-                repository.familiar()
-            );
-            failure(ErrorKind::NotFound, text)
-        })?;
+        let store = self.store()?;
+        let Some(name) = store.name(&reference).map_err(classify)? else {
+            // Docker tells a missing tag from a missing repository.
+            let known = !store.names_in(repository).map_err(classify)?.is_empty();
+            let text = if known {
+                format!("tag does not exist: {}", reference.familiar())
+            } else {
+                no_such_repository(repository)
+            };
+            return Err(failure(ErrorKind::NotFound, text));
+        };
         self.push_name(&name, events).await
     }
 
@@ -78,11 +81,7 @@ impl Engine {
         let mut names = self.store()?.names_in(repository).map_err(classify)?;
         names.retain(|record| record.name.tag().is_some());
         if names.is_empty() {
-            let text = format!(
-                "An image does not exist locally with the tag: {}",
-                repository.familiar()
-            );
-            return Err(failure(ErrorKind::NotFound, text));
+            return Err(failure(ErrorKind::NotFound, no_such_repository(repository)));
         }
         let mut outcomes = Vec::with_capacity(names.len());
         for name in &names {
@@ -112,7 +111,9 @@ impl Engine {
             platform: None,
             concurrency,
         };
-        copy_image(&source, &sink, root.clone(), &options, events).await?;
+        copy_image(&source, &sink, root.clone(), &options, events)
+            .await
+            .map_err(without_request)?;
         self.remember_digest(name, &root)?;
         Ok(pushed(name, &root, events))
     }
@@ -134,9 +135,12 @@ impl Engine {
         let image = self
             .store()?
             .resolve(&wharf_oci::ImageQuery::Digest(*name.image.digest()));
-        for layer in image.map_err(classify)?.image.layers.iter().rev() {
-            let (id, progress) = (layer.diff_id.short(), LayerProgress::LayerAlreadyExists);
-            events(TransferEvent::Layer { id, progress });
+        let layers = image.map_err(classify)?.image.layers;
+        for progress in [LayerProgress::Preparing, LayerProgress::LayerAlreadyExists] {
+            for layer in layers.iter().rev() {
+                let (id, progress) = (layer.diff_id.short(), progress.clone());
+                events(TransferEvent::Layer { id, progress });
+            }
         }
         Ok(true)
     }
@@ -156,10 +160,11 @@ impl Engine {
             {
                 return Ok(index);
             }
-            events(TransferEvent::Note(
-                "Not all multiplatform-content is present and only the available single-platform image was pushed"
-                    .to_owned(),
-            ));
+            events(TransferEvent::Note(format!(
+                "Not all multiplatform-content is present and only the available single-platform image was pushed\n\
+                 {} -> {}",
+                name.target.digest, name.manifest
+            )));
         }
         let digest = *name.manifest.digest();
         let bytes = store.blobs().read_document(&digest).map_err(classify)?;
@@ -167,10 +172,13 @@ impl Engine {
         let ParsedManifest::Manifest(manifest) = raw.parse().map_err(classify)? else {
             return Ok(raw);
         };
-        if !manifest.layers.iter().any(is_plain) {
-            return Ok(raw);
+        // A registry that had the layers plain has its reasons, and the digest is to stay what it is.
+        for layer in manifest.layers.iter().filter(|layer| is_plain(layer)) {
+            if !store.is_in_a_registry(&layer.digest).map_err(classify)? {
+                return self.compressed(name, *manifest, events).await;
+            }
         }
-        self.compressed(name, *manifest, events).await
+        Ok(raw)
     }
 
     /// A manifest whose plain layers are replaced by compressed ones, which are kept for the next push.
@@ -221,6 +229,24 @@ impl Engine {
         let named = store.set_name(&by_digest, &root.descriptor(), name.manifest, name.image);
         named.map(drop).map_err(classify)
     }
+}
+
+/// That nothing is known to log in with has nothing to do with the request that found it out: Docker names none either.
+fn without_request(error: EngineError) -> EngineError {
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(one) = cause {
+        let missing = one.downcast_ref::<Box<AuthError>>().map(|error| &**error);
+        if let Some(missing @ AuthError::NoBasicCredentials) = missing {
+            return failure(error.kind(), missing.to_string());
+        }
+        cause = one.source();
+    }
+    error
+}
+
+fn no_such_repository(repository: &Repository) -> String {
+    let familiar = repository.familiar();
+    format!("An image does not exist locally with the tag: {familiar}")
 }
 
 fn refers(repository: &Repository, events: &EventSink) {

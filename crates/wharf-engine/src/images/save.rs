@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 
 use serde_json::{Value, json};
-use wharf_images::{ImageRecord, ImageStore, NameRecord};
+use wharf_images::{ImageRecord, ImageStore, NameRecord, ResolveError};
 use wharf_layers::{Entry, TarWriter, Timestamp};
 use wharf_oci::{
     Descriptor, Digest, ImageQuery, MediaType, ParsedManifest, Platform, PlatformMatcher,
@@ -100,7 +100,13 @@ fn meant(
         }
     }
     let query = ImageQuery::parse(text).map_err(classify)?;
-    let resolved = store.resolve(&query).map_err(classify)?;
+    let resolved = store.resolve(&query).map_err(|error| match error {
+        // A name alone stood for all its tags, not for `latest`.
+        ResolveError::NotFound { .. } => {
+            failure(ErrorKind::NotFound, format!("No such image: {text}"))
+        }
+        error => classify(error),
+    })?;
     let name = match resolved.by {
         wharf_images::ResolvedBy::Name(name) if name.name.tag().is_some() => Some(*name),
         _ => None,

@@ -1,7 +1,7 @@
 //! `tag`: another name for an image.
 
 use wharf_images::ResolvedBy;
-use wharf_oci::{ImageQuery, Reference};
+use wharf_oci::{Algorithm, ImageQuery, Reference};
 use wharf_transfer::ErrorKind;
 
 use crate::engine::Engine;
@@ -13,6 +13,10 @@ impl Engine {
     pub fn tag(&self, source: &ImageQuery, target: &Reference) -> Result<(), EngineError> {
         if target.digest().is_some() {
             let text = "refusing to create a tag with a digest reference";
+            return Err(failure(ErrorKind::Invalid, text));
+        }
+        if target.repository().familiar() == Algorithm::Sha256.name() {
+            let text = "refusing to create an ambiguous tag using digest algorithm as name";
             return Err(failure(ErrorKind::Invalid, text));
         }
         let target = target.clone().or_latest();

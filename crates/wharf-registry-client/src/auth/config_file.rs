@@ -52,7 +52,7 @@ pub enum ConfigFileError {
         source: io::Error,
     },
     /// It is not JSON.
-    #[error("parsing config file ({path}): {source}")]
+    #[error("parsing config file ({path}): {source}; mend the file, or remove it and log in again")]
     Json {
         /// The file.
         path: PathBuf,

@@ -43,11 +43,17 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         !matches.is_set(&TREE),
         "\"--tree\" is not supported: an image is stored for one platform only"
     );
-    // Only a format of one's own saves reading the configuration.
+    // Only a format of one's own saves reading the configuration. A damaged one costs no more than the usual format.
     let configured = if matches.is_given(&FORMAT) {
         ""
     } else {
-        &session.docker_config()?.images_format
+        match session.docker_config() {
+            Ok(configuration) => &configuration.images_format,
+            Err(failure) => {
+                session.printer().error_line(&format!("WARNING: {failure}"));
+                ""
+            }
+        }
     };
     let argument = matches
         .arguments
@@ -56,11 +62,10 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         .filter(|argument| !argument.is_empty());
     let moment = Moment::present();
     let terms = FilterTerms::new(matches.list(&FILTER));
-    let mut filter = terms
+    let filter = terms
         .to_list_filter(matches.is_set(&ALL), argument, &moment.zoned())
         .found_by_daemon()?;
     let listing = Listing::new(matches, configured, moment);
-    filter.shared_size = listing.shows(".SharedSize") || listing.shows(".UniqueSize");
     let images = session.engine().images(&filter).found_by_daemon()?;
     let found_nothing = images.is_empty();
     session.printer().out_bytes(&listing.print(images)?)?;

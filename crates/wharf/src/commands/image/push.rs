@@ -84,13 +84,14 @@ async fn push(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> 
             .await
             .map(drop)
     };
-    match result {
+    let result = match result {
         // Once Docker's answer has begun, an error in it is told without saying who found it.
-        Err(failure) if progress.has_begun() => return Err(failure.into()),
-        result => result.found_by_daemon()?,
-    }
-    if quiet {
+        Err(failure) if progress.has_begun() => Err(failure.into()),
+        result => result.found_by_daemon().map_err(anyhow::Error::from),
+    };
+    if quiet && result.is_ok() {
         session.printer().line(&reference.to_string())?;
     }
-    Ok(ExitCode::SUCCESS)
+    progress.print_notes();
+    result.map(|()| ExitCode::SUCCESS)
 }

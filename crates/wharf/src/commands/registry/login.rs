@@ -119,7 +119,6 @@ fn given(session: &Session, matches: &Matches) -> anyhow::Result<(String, Secret
             .context("cannot read stdin")?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         password = Secret::new(text.strip_suffix('\r').unwrap_or(text));
-        anyhow::ensure!(!password.is_empty(), "password is empty");
     }
     Ok((username, password))
 }
@@ -132,10 +131,11 @@ async fn try_stored(
     password: &Secret,
 ) -> anyhow::Result<bool> {
     let printer = session.printer();
-    printer.error(&format!(
-        "Authenticating with existing credentials... [Username: {username}]\n\n Info -> To login with a different \
-         account, run 'wharf logout' followed by 'wharf login'\n\n\n"
+    printer.error_line(&format!(
+        "Authenticating with existing credentials... [Username: {username}]"
     ));
+    printer.note("To login with a different account, run 'wharf logout' followed by 'wharf login'");
+    printer.error("\n\n");
     let credentials = Credentials::Password {
         username: username.to_owned(),
         password: password.clone(),
