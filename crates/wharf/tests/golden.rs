@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use testkit::Sandbox;
 use testkit::golden::{Differences, check_scenario};
-use testkit::{Sandbox, skip};
 
 fn differences() -> Differences {
     Differences::parse(include_str!("golden/differences.txt")).expect("a list of differences")
@@ -17,42 +17,8 @@ fn check(name: &str) {
     else {
         return; // a peer is missing, which was said
     };
-    if PENDING.contains(&name) {
-        assert!(
-            !complaints.is_empty(),
-            "{name} matches now: take it off PENDING"
-        );
-        let count = complaints.len();
-        skip(&format!(
-            "golden {name}: {count} outputs differ from docker's and are neither mended nor explained yet"
-        ));
-        return;
-    }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
-
-/// Scenarios in which some outputs still differ (docs/decisions/0001, "State"). A scenario that matches must leave
-/// this list, and none may join it.
-const PENDING: &[&str] = &[
-    "history",
-    "image-prune",
-    "images",
-    "images-filters",
-    "import",
-    "inspect",
-    "login",
-    "manifest",
-    "pull",
-    "pull-all-tags",
-    "push",
-    "push-pulled",
-    "rmi",
-    "save-load",
-    "search",
-    "system-prune",
-    "tag",
-    "version-info",
-];
 
 /// One test for each scenario, so that they run side by side.
 macro_rules! scenarios {
