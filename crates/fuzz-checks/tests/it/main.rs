@@ -1,0 +1,4 @@
+//! Runs every fuzz target over the committed seeds, and over mutations of them.
+
+mod mutation;
+mod seeds;

@@ -1,0 +1,5 @@
+//! Fuzzes the listings of image archives.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_checks::run("archive", bytes));
