@@ -16,6 +16,7 @@ pub struct Template {
     trees: BTreeMap<Arc<str>, Tree>,
     missing_key: MissingKey,
     limits: Limits,
+    functions: FunctionSet,
 }
 
 impl Template {
@@ -35,6 +36,7 @@ impl Template {
             trees,
             missing_key: MissingKey::default(),
             limits: Limits::default(),
+            functions: FunctionSet::Docker,
         })
     }
 
@@ -52,6 +54,13 @@ impl Template {
         self
     }
 
+    /// The same, with `json` as Docker's plugin buildx has it: indented by two spaces, and escaped for HTML.
+    #[must_use]
+    pub fn with_indented_json(mut self) -> Self {
+        self.functions = FunctionSet::Buildx;
+        self
+    }
+
     /// Runs over `data` and gives the output, which is UTF-8 unless the template cut a character.
     pub fn execute(&self, data: &Value) -> Result<Vec<u8>, ExecuteError> {
         let mut output = Vec::new();
@@ -61,7 +70,7 @@ impl Template {
 
     /// Runs over `data` and appends to `output`. On an error, what was written before it stays there, as in Go.
     pub fn execute_into(&self, data: &Value, output: &mut Vec<u8>) -> Result<(), ExecuteError> {
-        self.run(data, FunctionSet::Docker, output)
+        self.run(data, self.functions, output)
     }
 
     /// Runs over the titles of columns: Docker's functions leave them as they are.

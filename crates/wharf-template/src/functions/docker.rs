@@ -4,7 +4,7 @@ use super::builtin::{made, map_characters, operand, text};
 use super::case;
 use super::error::{CallError, Failure};
 use crate::execute::{Budget, Operand};
-use crate::json::{Escape, encode};
+use crate::json::{Escape, Indent, encode, indent};
 use crate::value::{GoString, Rune, Value, runes};
 
 /// Without escapes for HTML.
@@ -12,6 +12,18 @@ pub(super) fn json(arguments: &[Operand], budget: &mut Budget) -> Result<Operand
     let text =
         encode(&operand(arguments, 0).into_value(), Escape::Plain).map_err(CallError::from)?;
     made(text.trim().to_owned(), budget)
+}
+
+/// As Go's `json.MarshalIndent` with two spaces.
+pub(super) fn indented_json(
+    arguments: &[Operand],
+    budget: &mut Budget,
+) -> Result<Operand, Failure> {
+    let text =
+        encode(&operand(arguments, 0).into_value(), Escape::Html).map_err(CallError::from)?;
+    // What was just encoded can be read, and is text: only its white space changes.
+    let lines = indent(text.as_bytes(), Indent::TwoSpaces).map(String::from_utf8);
+    made(lines.ok().and_then(Result::ok).unwrap_or(text), budget)
 }
 
 pub(super) fn split(arguments: &[Operand], budget: &mut Budget) -> Result<Operand, Failure> {

@@ -60,6 +60,8 @@ impl Function {
 pub(crate) enum FunctionSet {
     /// For rows.
     Docker,
+    /// For one document, in the manner of Docker's plugin buildx: `json` indents by two spaces and escapes for HTML.
+    Buildx,
     /// For the header of a table, which stays as it is whatever is done to the rows; only `pad` still pads.
     Header,
 }
@@ -69,6 +71,7 @@ impl FunctionSet {
     pub(crate) fn find(self, name: &str) -> Option<Function> {
         match self {
             Self::Docker => docker(name).or_else(|| go(name)),
+            Self::Buildx => buildx(name).or_else(|| docker(name)).or_else(|| go(name)),
             Self::Header => header(name).or_else(|| docker(name)).or_else(|| go(name)),
         }
     }
@@ -111,6 +114,13 @@ fn docker(name: &str) -> Option<Function> {
         "upper" => fixed(&[Text], docker::upper),
         "pad" => fixed(&[Text, Int, Int], docker::pad),
         "truncate" => fixed(&[Text, Int], docker::truncate),
+        _ => None,
+    }
+}
+
+fn buildx(name: &str) -> Option<Function> {
+    match name {
+        "json" => fixed(&[Parameter::Any], docker::indented_json),
         _ => None,
     }
 }

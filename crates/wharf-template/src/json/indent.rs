@@ -12,7 +12,7 @@ pub enum Indent {
     ThreeSpaces,
     /// `docker manifest inspect` of a manifest.
     Tab,
-    /// Docker's configuration file is written by tabs; this one is for readers of pretty JSON elsewhere.
+    /// `docker buildx imagetools inspect --format '{{json .}}'`.
     TwoSpaces,
 }
 
