@@ -84,6 +84,21 @@ impl Engine {
         Ok(self.client.get_or_init(|| client))
     }
 
+    /// The client, or for an insecure call one more, to which the registry `domain` is an insecure one.
+    pub(crate) fn client_for(
+        &self,
+        domain: &str,
+        insecure: bool,
+    ) -> Result<RegistryClient, EngineError> {
+        let known = &self.settings.client.insecure_registries;
+        if !insecure || known.iter().any(|registry| registry == domain) {
+            return self.client().cloned();
+        }
+        let mut config = self.settings.client.clone();
+        config.insecure_registries.push(domain.to_owned());
+        RegistryClient::new(config, self.settings.credentials.clone()).map_err(classify)
+    }
+
     pub(crate) fn repository(
         &self,
         repository: &Repository,

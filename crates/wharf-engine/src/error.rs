@@ -17,6 +17,7 @@ use wharf_registry_client::{
 use wharf_transfer::{ArchiveError, EndpointError, ErrorKind, GraphError};
 
 use crate::images::ChangeError;
+use crate::registry::{AnnotationError, ComposeSourceError, ManifestListError};
 
 /// The error of every operation: a sort, and the cause with its own text.
 pub type EngineError = EndpointError;
@@ -312,9 +313,11 @@ macro_rules! always {
 }
 
 always! {
+    AnnotationError => Invalid,
     AuthError => Unauthorized,
     ChangeError => Invalid,
     ClientConfigError => Invalid,
+    ComposeSourceError => Invalid,
     LoginError => Unauthorized,
     MountError => Conflict,
     MountsError => Internal,
@@ -334,6 +337,21 @@ impl Classified for CheckError {
             Self::Layers(error) => error.kind(),
             Self::Records(error) => error.kind(),
             _ => ErrorKind::Internal,
+        }
+    }
+}
+
+impl Classified for ManifestListError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuchManifest(_) | Self::NoSuchList(_) | Self::NoSuchMember { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::Exists => ErrorKind::Conflict,
+            Self::Io { source, .. } => Classified::kind(source),
+            Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Document(_) => ErrorKind::Internal,
+            _ => ErrorKind::Invalid,
         }
     }
 }

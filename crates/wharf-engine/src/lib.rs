@@ -11,8 +11,8 @@ mod images;
 mod incoming;
 mod intake;
 mod local_endpoint;
-mod manifests;
 mod pipe;
+mod registry;
 mod registry_endpoint;
 mod system;
 mod telling;
@@ -24,7 +24,9 @@ pub use images::{
     PullRequest, PullStatus, PushOutcome, PushRequest, SaveRequest,
 };
 
-pub use manifests::{
-    ManifestEntry, ManifestListError, ManifestLists, PushedManifest, RemoteManifest, list_document,
+pub use registry::{
+    Annotation, AnnotationError, AttestationKind, ComposeRequest, ComposeSource,
+    ComposeSourceError, Composed, ImageManifest, ListMode, ManifestListError, ManifestLists,
+    PlatformChange, RegistryImage, RegistryManifest, SourceDescriptor, manifest_list_document,
 };
 pub use wharf_transfer::{ErrorKind, EventSink, LayerProgress, TransferEvent};

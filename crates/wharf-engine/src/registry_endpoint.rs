@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use wharf_images::ImageStore;
-use wharf_oci::{Descriptor, Digest, MANIFEST_LIMIT_BYTES, RawManifest, Tag};
+use wharf_oci::{Descriptor, Digest, MANIFEST_LIMIT_BYTES, RawManifest, Repository, Tag};
 use wharf_registry_client::{
     BlobSource, ClientEvent, MountOutcome, RepositoryClient, TagOrDigest, UploadMode,
 };
@@ -40,6 +40,15 @@ impl RegistrySource {
         Self {
             client: client.clone(),
             store: Some(store.clone()),
+            events: events.clone(),
+        }
+    }
+
+    /// Reads everything from `client`.
+    pub(crate) fn new(client: &RepositoryClient, events: &EventSink) -> Self {
+        Self {
+            client: client.clone(),
+            store: None,
             events: events.clone(),
         }
     }
@@ -114,6 +123,8 @@ pub(crate) struct RegistrySink {
     store: Option<ImageStore>,
     /// Under which tag the root goes; under its digest if there is none.
     tag: Option<Tag>,
+    /// A repository of the same registry that has every blob.
+    twin: Option<Repository>,
 }
 
 impl RegistrySink {
@@ -127,7 +138,15 @@ impl RegistrySink {
             client: client.clone(),
             store: store.cloned(),
             tag,
+            twin: None,
         }
+    }
+
+    /// The same sink, for what comes out of `repository`: if it is of the same registry, blobs are mounted.
+    pub(crate) fn fed_from(mut self, repository: &Repository) -> Self {
+        let same = repository.domain() == self.client.name().domain();
+        self.twin = same.then(|| repository.clone());
+        self
     }
 
     async fn send_layer<S: ImageSource>(
@@ -181,7 +200,10 @@ impl RegistrySink {
         Ok(())
     }
 
-    fn candidates(&self, digest: &Digest) -> Result<Vec<wharf_oci::Repository>, EndpointError> {
+    fn candidates(&self, digest: &Digest) -> Result<Vec<Repository>, EndpointError> {
+        if let Some(twin) = &self.twin {
+            return Ok(vec![twin.clone()]);
+        }
         let Some(store) = &self.store else {
             return Ok(Vec::new());
         };

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use wharf_engine::{Engine, ManifestLists};
-use wharf_oci::{Platform, PlatformError, Reference};
+use wharf_oci::{Platform, PlatformError};
 use wharf_registry_client::Secret;
 
 use crate::arguments::{Matches, Work};
@@ -130,18 +130,6 @@ impl Session {
     pub(crate) fn engine(&self) -> &Engine {
         self.engine
             .get_or_init(|| Engine::new(engine_settings(self)))
-    }
-
-    /// An engine for one registry, which may be insecure if the command was told so.
-    pub(crate) fn engine_for(&self, reference: &Reference, insecure: bool) -> Engine {
-        let mut settings = engine_settings(self);
-        if insecure {
-            settings
-                .client
-                .insecure_registries
-                .push(reference.repository().domain().to_owned());
-        }
-        Engine::new(settings)
     }
 
     /// The manifest lists that the user is making.

@@ -183,8 +183,8 @@ fn combined(sources: &[Found], request: &ComposeRequest) -> Result<RawManifest, 
         media_type.starts_with("application/vnd.docker.")
     };
     let mut annotations = BTreeMap::new();
-    let media_type = if entries.iter().all(is_docker) {
-        // A manifest list has no place for annotations.
+    // A manifest list has no place for annotations: buildx drops them there, which nobody can want.
+    let media_type = if entries.iter().all(is_docker) && request.annotations.is_empty() {
         MediaType::DOCKER_MANIFEST_LIST
     } else {
         annotate(&request.annotations, &mut annotations, &mut entries);

@@ -45,7 +45,7 @@ impl ManifestLists {
     /// [`ManifestListError::NoSuchList`], or a file that cannot be read or holds no manifest.
     pub fn members(&self, list: &Reference) -> Result<Vec<ImageManifest>, ManifestListError> {
         let folder = self.list_folder(list);
-        let mut files = match self.files(&folder) {
+        let mut files = match files(&folder) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ManifestListError::NoSuchList(Box::new(list.clone())));
@@ -104,12 +104,6 @@ impl ManifestLists {
         })
     }
 
-    fn files(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        fs::read_dir(folder)?
-            .map(|entry| Ok(entry?.path()))
-            .collect()
-    }
-
     fn list_folder(&self, list: &Reference) -> PathBuf {
         self.folder.join(file_name(list))
     }
@@ -117,6 +111,12 @@ impl ManifestLists {
     fn member_file(&self, list: &Reference, image: &Reference) -> PathBuf {
         self.list_folder(list).join(file_name(image))
     }
+}
+
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect()
 }
 
 /// The name of a reference's folder or file. A reference has neither `..` nor a dot in front.

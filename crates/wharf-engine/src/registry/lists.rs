@@ -177,14 +177,14 @@ fn changed(platform: Option<Platform>, change: &PlatformChange) -> Platform {
 /// Whether Go programs can be built for it: the list that Docker checks against.
 fn is_known(platform: &Platform) -> bool {
     let architectures: &[&str] = match platform.os.as_str() {
-        "darwin" => &["386", "amd64", "arm", "arm64"],
+        "darwin" | "windows" => &["386", "amd64", "arm", "arm64"],
         "dragonfly" | "solaris" => &["amd64"],
         "freebsd" | "netbsd" | "openbsd" => &["386", "amd64", "arm"],
         "linux" => &[
-            "386", "amd64", "arm", "arm64", "mips64", "mips64le", "ppc64le", "riscv64", "s390x",
+            "386", "amd64", "arm", "arm64", "loong64", "mips64", "mips64le", "ppc64le", "riscv64",
+            "s390x",
         ],
         "plan9" => &["386", "amd64"],
-        "windows" => &["386", "amd64", "arm", "arm64"],
         _ => &[],
     };
     architectures.contains(&platform.architecture.as_str())

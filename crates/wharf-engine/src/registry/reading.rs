@@ -31,7 +31,7 @@ pub enum RegistryManifest {
         /// The document.
         raw: RawManifest,
         /// What it says.
-        index: Index,
+        index: Box<Index>,
     },
 }
 
@@ -102,7 +102,7 @@ impl Engine {
         let client = self.reader(reference, insecure)?;
         let raw = fetch(&client, reference).await?;
         match raw.parse().map_err(classify)? {
-            ParsedManifest::Index(index) => Ok(RegistryManifest::List { raw, index: *index }),
+            ParsedManifest::Index(index) => Ok(RegistryManifest::List { raw, index }),
             ParsedManifest::Manifest(manifest) => {
                 let platform = platform(&client, &manifest).await?;
                 let image = image_manifest(reference.clone(), raw, Some(platform));

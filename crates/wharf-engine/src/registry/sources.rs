@@ -119,10 +119,8 @@ impl SourceDescriptor {
             known.platform.clone_from(&self.platform);
         }
         if !self.annotations.is_empty() {
-            known
-                .annotations
-                .get_or_insert_default()
-                .extend(self.annotations.clone());
+            // As buildx does: what is not said again is taken off.
+            known.annotations = Some(self.annotations.clone());
         }
         Ok(())
     }

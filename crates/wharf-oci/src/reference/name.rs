@@ -218,6 +218,13 @@ impl Reference {
         self
     }
 
+    /// With `digest` behind whatever tag there is: one manifest of the index that the name points to.
+    #[must_use]
+    pub fn pinned(mut self, digest: Digest) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
     /// The short form that people are shown.
     pub fn familiar(&self) -> String {
         self.print(&self.repository.familiar())

@@ -1,7 +1,7 @@
 //! An object whose fields templates know by name, as they know the fields of a struct of Docker's.
 
-use serde_json::{Map, Value as Json};
-use wharf_template::{Numbers, Template, TemplateContext, Type, Value};
+use serde_json::Value as Json;
+use wharf_template::{Template, Type, Value};
 
 use crate::exit::Failure;
 
@@ -13,21 +13,6 @@ const BAD_TEMPLATE: u8 = 64;
 pub(crate) struct Document(Value);
 
 impl Document {
-    /// The fields of a JSON object, as a struct of that name in Docker.
-    pub(crate) fn new(type_name: &'static str, fields: Map<String, Json>) -> anyhow::Result<Self> {
-        let read = |(name, field): (String, Json)| {
-            Ok((
-                name,
-                Value::from_json(&serde_json::to_vec(&field)?, Numbers::AsWritten)?,
-            ))
-        };
-        let fields = fields
-            .into_iter()
-            .map(read)
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Self(Value::object(Fields { type_name, fields })))
-    }
-
     /// A JSON document in types of Docker, whose objects keep their fields in the order of the types.
     pub(crate) fn typed(of: &Type, document: &Json) -> anyhow::Result<Self> {
         let document = serde_json::to_vec(document)?;
@@ -60,28 +45,5 @@ impl Document {
         let result = template.execute_into(&self.0, &mut output);
         output.push(b'\n');
         (output, result.map_err(Into::into))
-    }
-}
-
-#[derive(Debug)]
-struct Fields {
-    type_name: &'static str,
-    fields: Vec<(String, Value)>,
-}
-
-impl TemplateContext for Fields {
-    fn type_name(&self) -> &str {
-        self.type_name
-    }
-
-    fn field(&self, name: &str) -> Option<Value> {
-        self.fields
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
-    }
-
-    fn json_fields(&self) -> Vec<&str> {
-        self.fields.iter().map(|(name, _)| name.as_str()).collect()
     }
 }

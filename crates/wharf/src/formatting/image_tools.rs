@@ -1,8 +1,11 @@
-//! What `buildx imagetools inspect` prints without a template.
+//! What `buildx imagetools inspect` prints without a template, and what it shows to one.
 
 use std::fmt::Write as _;
 
 use wharf_oci::{Descriptor, RawManifest, Reference};
+use wharf_template::{StructType, Type};
+
+use super::inspect::{descriptor_type, digest_type, oci_config_type, platform_type};
 
 /// A line: the cell of the first column, and what follows; a line without a first column ends a block of columns.
 type Line = (Option<String>, String);
@@ -63,8 +66,65 @@ pub(crate) fn image_tools_text(
             );
         }
     }
-    text.push_str(&aligned(&lines, 2));
+    text.push_str(&aligned(&lines, 1));
     text
+}
+
+/// What templates see: Docker's plugin has other types for an index than for a manifest, and for several images.
+pub(crate) fn inspected_type(is_index: bool, several: bool) -> Type {
+    let manifest = if is_index {
+        // A struct without a name.
+        StructType::new("struct {}")
+            .field("SchemaVersion", "schemaVersion", Type::Int)
+            .optional_field("MediaType", "mediaType", Type::String)
+            .field("Digest", "digest", digest_type())
+            .field("Size", "size", Type::int64())
+            .field("Manifests", "manifests", Type::list(descriptor_type()))
+            .optional_field("Annotations", "annotations", Type::map(Type::String))
+            .build()
+    } else {
+        descriptor_type()
+    };
+    let contents = StructType::new("imagetools.sbomStub")
+        .optional_field("SPDX", "SPDX", Type::Any)
+        .optional_field("AdditionalSPDXs", "AdditionalSPDXs", Type::list(Type::Any));
+    let provenance =
+        StructType::new("imagetools.provenanceStub").optional_field("SLSA", "SLSA", Type::Any);
+    let of_images = |one: Type| if several { Type::map(one) } else { one };
+    let name = if several {
+        "imagetools.tplInputs"
+    } else {
+        "imagetools.tplInput"
+    };
+    StructType::new(name)
+        .optional_field("Name", "name", Type::String)
+        .optional_field("Manifest", "manifest", manifest)
+        .optional_field("Image", "image", of_images(Type::pointer(image_type())))
+        .optional_field("SBOM", "SBOM", of_images(contents.build()))
+        .optional_field("Provenance", "Provenance", of_images(provenance.build()))
+        .build()
+}
+
+/// The config of an image.
+fn image_type() -> Type {
+    let moment = || Type::pointer(Type::Time);
+    let root_fs = StructType::new("v1.RootFS")
+        .field("Type", "type", Type::String)
+        .field("DiffIDs", "diff_ids", Type::list(digest_type()));
+    let step = StructType::new("v1.History")
+        .optional_field("Created", "created", moment())
+        .optional_field("CreatedBy", "created_by", Type::String)
+        .optional_field("Author", "author", Type::String)
+        .optional_field("Comment", "comment", Type::String)
+        .optional_field("EmptyLayer", "empty_layer", Type::Bool);
+    StructType::new("v1.Image")
+        .optional_field("Created", "created", moment())
+        .optional_field("Author", "author", Type::String)
+        .embedded("Platform", platform_type())
+        .field("Config", "config", oci_config_type())
+        .field("RootFS", "rootfs", root_fs.build())
+        .optional_field("History", "history", Type::list(step.build()))
+        .build()
 }
 
 /// Aligns what follows the first column, block by block, as Go's `tabwriter` does.

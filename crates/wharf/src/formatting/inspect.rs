@@ -127,10 +127,11 @@ pub(crate) fn image_type() -> Type {
         .build()
 }
 
-fn config_type() -> Type {
+/// How containers of an image run, as OCI has it.
+pub(super) fn oci_config_type() -> Type {
     let strings = || Type::list(Type::String);
     let set = || Type::map(StructType::new("struct {}").build());
-    let image = StructType::new("v1.ImageConfig")
+    StructType::new("v1.ImageConfig")
         .optional_field("User", "User", Type::String)
         .optional_field("ExposedPorts", "ExposedPorts", set())
         .optional_field("Env", "Env", strings())
@@ -140,7 +141,12 @@ fn config_type() -> Type {
         .optional_field("WorkingDir", "WorkingDir", Type::String)
         .optional_field("Labels", "Labels", Type::map(Type::String))
         .optional_field("StopSignal", "StopSignal", Type::String)
-        .optional_field("ArgsEscaped", "ArgsEscaped", Type::Bool);
+        .optional_field("ArgsEscaped", "ArgsEscaped", Type::Bool)
+        .build()
+}
+
+fn config_type() -> Type {
+    let strings = || Type::list(Type::String);
     let duration = || Type::named("time.Duration", Type::Int);
     let health = StructType::new("v1.HealthcheckConfig")
         .optional_field("Test", "Test", strings())
@@ -154,29 +160,36 @@ fn config_type() -> Type {
         .optional_field("OnBuild", "OnBuild", strings())
         .optional_field("Shell", "Shell", strings());
     StructType::new("v1.DockerOCIImageConfig")
-        .embedded("ImageConfig", image.build())
+        .embedded("ImageConfig", oci_config_type())
         .embedded("DockerOCIImageConfigExt", extension.build())
         .build()
 }
 
-fn descriptor_type() -> Type {
-    let platform = StructType::new("v1.Platform")
+/// `digest.Digest`.
+pub(super) fn digest_type() -> Type {
+    Type::named("digest.Digest", Type::String)
+}
+
+/// What an image runs on.
+pub(super) fn platform_type() -> Type {
+    StructType::new("v1.Platform")
         .field("Architecture", "architecture", Type::String)
         .field("OS", "os", Type::String)
         .optional_field("OSVersion", "os.version", Type::String)
         .optional_field("OSFeatures", "os.features", Type::list(Type::String))
-        .optional_field("Variant", "variant", Type::String);
+        .optional_field("Variant", "variant", Type::String)
+        .build()
+}
+
+/// What points to a manifest.
+pub(super) fn descriptor_type() -> Type {
     StructType::new("v1.Descriptor")
         .field("MediaType", "mediaType", Type::String)
-        .field(
-            "Digest",
-            "digest",
-            Type::named("digest.Digest", Type::String),
-        )
+        .field("Digest", "digest", digest_type())
         .field("Size", "size", Type::int64())
         .optional_field("URLs", "urls", Type::list(Type::String))
         .optional_field("Annotations", "annotations", Type::map(Type::String))
-        .optional_field("Platform", "platform", Type::pointer(platform.build()))
+        .optional_field("Platform", "platform", Type::pointer(platform_type()))
         .optional_field("ArtifactType", "artifactType", Type::String)
         .build()
 }

@@ -4,18 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value as Json, json};
-use wharf_engine::{Engine, ErrorKind, ManifestEntry, RemoteManifest};
-use wharf_oci::{Descriptor, Index, ParsedManifest, RawManifest, Reference};
+use wharf_engine::{AttestationKind, Engine, ErrorKind, RegistryImage};
+use wharf_oci::{Index, ParsedManifest, RawManifest, Reference};
+use wharf_template::{Template, Value};
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
-use crate::formatting::document::Document;
-use crate::formatting::image_tools::image_tools_text;
+use crate::formatting::image_tools::{image_tools_text, inspected_type};
 use crate::session::Session;
-
-/// The annotation of layers that hold an attestation, and how the two kinds that are shown begin.
-const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
-const SBOM_PREDICATE: &str = "https://spdx.dev/Document";
-const PROVENANCE_PREDICATE: &str = "https://slsa.dev/provenance/";
 
 const BUILDER: Flag = Flag::text("builder", "No effect: there are no builder instances").hidden();
 const FORMAT: Flag = Flag::text("format", "Format the output using the given Go template");
@@ -44,172 +39,165 @@ async fn inspect(session: &Session, matches: &Matches) -> anyhow::Result<ExitCod
     );
     let reference = matches.argument(0).parse::<Reference>()?.or_latest();
     let engine = session.engine();
-    let found = match engine.remote_manifest(&reference).await {
+    let document = match engine.registry_document(&reference, false).await {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             anyhow::bail!("{reference}: not found")
         }
-        found => found?,
+        document => document?,
+    };
+    let index = match document.parse()? {
+        ParsedManifest::Index(index) => Some(index),
+        ParsedManifest::Manifest(_) => None,
     };
     let printer = session.printer();
-    match (format, &found) {
-        (_, RemoteManifest::Manifest(entry)) if raw => printer.out_bytes(entry.raw.bytes())?,
-        (_, RemoteManifest::Index { raw: bytes, .. }) if raw => printer.out_bytes(bytes.bytes())?,
-        (None, RemoteManifest::Manifest(entry)) => {
-            printer.out(&image_tools_text(&reference, &entry.raw, &[]))?;
+    match format {
+        // Not even a line break: whoever hashes it gets the digest.
+        None if raw => printer.out_bytes(document.bytes())?,
+        None | Some("{{.Manifest}}") => {
+            let entries = index.map(|index| index.manifests).unwrap_or_default();
+            printer.out(&image_tools_text(&reference, &document, &entries))?;
         }
-        (None, RemoteManifest::Index { raw, index }) => {
-            printer.out(&image_tools_text(&reference, raw, &index.manifests))?;
-        }
-        (Some(format), _) => {
-            let fields = fields(engine, &reference, &found, format).await?;
-            let (output, result) = Document::new("imagetools.tplInput", fields)?.format("", format);
-            result?;
-            printer.out_bytes(&output)?;
+        Some(format) => {
+            let inspected = Inspected {
+                engine,
+                name: matches.argument(0),
+                reference: &reference,
+                document: &document,
+                index: index.as_deref(),
+            };
+            printer.out_bytes(&inspected.formatted(format).await?)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a template may ask for; what is costly only if it does.
-async fn fields(
-    engine: &Engine,
-    reference: &Reference,
-    found: &RemoteManifest,
-    format: &str,
-) -> anyhow::Result<Map<String, Json>> {
-    let mut fields = Map::new();
-    fields.insert("Name".to_owned(), json!(reference.to_string()));
-    let (manifest, entries) = match found {
-        RemoteManifest::Manifest(entry) => {
-            (descriptor_document(&entry.raw), vec![(**entry).clone()])
+/// What templates are told of.
+struct Inspected<'a> {
+    engine: &'a Engine,
+    /// As it was typed.
+    name: &'a str,
+    reference: &'a Reference,
+    document: &'a RawManifest,
+    index: Option<&'a Index>,
+}
+
+impl Inspected<'_> {
+    /// What the template makes of it. What costs requests is asked for only if the template wants it.
+    async fn formatted(&self, format: &str) -> anyhow::Result<Vec<u8>> {
+        let template = Template::parse(format)?.with_indented_json();
+        let mut fields = Map::new();
+        fields.insert("name".to_owned(), json!(self.name));
+        fields.insert("manifest".to_owned(), self.manifest());
+        let mut several = false;
+        if wants_images(format) {
+            let engine = self.engine;
+            let images = engine
+                .registry_images(self.reference, self.document)
+                .await?;
+            several = images.len() > 1;
+            let mut configs = Vec::with_capacity(images.len());
+            for image in &images {
+                let config = serde_json::from_slice(&image.config)
+                    .context("the image's config is not JSON")?;
+                configs.push((image.platform.to_string(), config));
+            }
+            fields.insert("image".to_owned(), one_or_all(configs, several));
+            for (field, kind) in [
+                ("SBOM", AttestationKind::Contents),
+                ("Provenance", AttestationKind::Provenance),
+            ] {
+                if format.contains(&format!(".{field}")) {
+                    let said = attested(engine, &images, kind).await?;
+                    fields.insert(field.to_owned(), one_or_all(said, several));
+                }
+            }
         }
-        RemoteManifest::Index { raw, index } => {
-            let wants_more = [".Image", ".SBOM", ".Provenance"]
+        let document = serde_json::to_vec(&fields)?;
+        let of = inspected_type(self.index.is_some(), several);
+        Ok(template.execute(&Value::decode_json(&document, &of)?)?)
+    }
+
+    fn manifest(&self) -> Json {
+        let (media_type, digest) = (self.document.media_type(), self.document.digest());
+        let size = self.document.bytes().len();
+        let Some(index) = self.index else {
+            return json!({ "mediaType": media_type, "digest": digest, "size": size });
+        };
+        json!({
+            "schemaVersion": index.schema_version,
+            "mediaType": media_type,
+            "digest": digest,
+            "size": size,
+            "manifests": index.manifests,
+            "annotations": index.annotations,
+        })
+    }
+}
+
+/// Whether a template asks for images or for everything: `.Image`, `.SBOM`, `.Provenance`, or a dot that no name follows.
+fn wants_images(format: &str) -> bool {
+    let mut parts = format.split('.').skip(1);
+    parts.any(|part| {
+        let is_name = part.starts_with(|first: char| first.is_ascii_alphabetic());
+        !is_name
+            || ["Image", "SBOM", "Provenance"]
                 .iter()
-                .any(|part| format.contains(part));
-            let entries = if wants_more {
-                engine.remote_manifests(reference, index).await?
-            } else {
-                Vec::new()
-            };
-            (index_document(raw, index)?, entries)
-        }
-    };
-    fields.insert("Manifest".to_owned(), manifest);
-    let single = matches!(found, RemoteManifest::Manifest(_));
-    if format.contains(".Image") {
-        fields.insert(
-            "Image".to_owned(),
-            images(engine, reference, &entries, single).await?,
-        );
-    }
-    for (name, key, predicate) in [
-        ("SBOM", "SPDX", SBOM_PREDICATE),
-        ("Provenance", "SLSA", PROVENANCE_PREDICATE),
-    ] {
-        if format.contains(&format!(".{name}")) {
-            let attestations = attestations(engine, reference, &entries, key, predicate).await?;
-            fields.insert(name.to_owned(), attestations);
-        }
-    }
-    Ok(fields)
+                .any(|name| part.starts_with(name))
+    })
 }
 
-fn descriptor_document(raw: &RawManifest) -> Json {
-    json!({"mediaType": raw.media_type(), "digest": raw.digest(), "size": raw.bytes().len()})
-}
-
-fn index_document(raw: &RawManifest, index: &Index) -> anyhow::Result<Json> {
-    let mut document = Map::new();
-    document.insert("schemaVersion".to_owned(), json!(index.schema_version));
-    document.insert("mediaType".to_owned(), json!(raw.media_type()));
-    document.insert("digest".to_owned(), json!(raw.digest()));
-    document.insert("size".to_owned(), json!(raw.bytes().len()));
-    document.insert(
-        "manifests".to_owned(),
-        serde_json::to_value(&index.manifests)?,
-    );
-    if !index.annotations.is_empty() {
-        document.insert("annotations".to_owned(), json!(index.annotations));
+/// Templates see the only image itself, and several by their platforms.
+fn one_or_all(mut by_platform: Vec<(String, Json)>, several: bool) -> Json {
+    if several {
+        return Json::Object(by_platform.into_iter().collect());
     }
-    Ok(Json::Object(document))
+    by_platform.pop().map_or(Json::Null, |(_, only)| only)
 }
 
-/// The config of the one image, or of each by its platform.
-async fn images(
+/// What builds attested about each image, where they did.
+async fn attested(
     engine: &Engine,
-    reference: &Reference,
-    entries: &[ManifestEntry],
-    single: bool,
-) -> anyhow::Result<Json> {
-    let mut by_platform = Map::new();
-    for entry in entries
-        .iter()
-        .filter(|entry| !entry.descriptor.is_attestation())
-    {
-        let ParsedManifest::Manifest(manifest) = entry.raw.parse()? else {
-            continue;
-        };
-        let config = engine.remote_blob(reference, &manifest.config).await?;
-        let config: Json =
-            serde_json::from_slice(&config).context("the image's config is not JSON")?;
-        if single {
-            return Ok(config);
-        }
-        by_platform.insert(platform_of(&entry.descriptor), config);
-    }
-    Ok(Json::Object(by_platform))
-}
-
-/// What attestations of one kind say, by the platform of the image that they are about.
-async fn attestations(
-    engine: &Engine,
-    reference: &Reference,
-    entries: &[ManifestEntry],
-    key: &str,
-    predicate: &str,
-) -> anyhow::Result<Json> {
-    let mut by_platform = Map::new();
-    for entry in entries
-        .iter()
-        .filter(|entry| entry.descriptor.is_attestation())
-    {
-        let ParsedManifest::Manifest(manifest) = entry.raw.parse()? else {
-            continue;
-        };
-        let about = entry.descriptor.annotation("vnd.docker.reference.digest");
-        let subject = entries
-            .iter()
-            .find(|other| Some(other.descriptor.digest.to_string().as_str()) == about);
-        let Some(subject) = subject else { continue };
-        let is_wanted = |layer: &&Descriptor| {
-            layer
-                .annotation(PREDICATE_TYPE)
-                .is_some_and(|kind| kind.starts_with(predicate))
-        };
-        for layer in manifest.layers.iter().filter(is_wanted) {
-            let statement = engine.remote_blob(reference, layer).await?;
+    images: &[RegistryImage],
+    kind: AttestationKind,
+) -> anyhow::Result<Vec<(String, Json)>> {
+    let mut by_platform = Vec::new();
+    for image in images {
+        let mut predicates = Vec::new();
+        for statement in engine.statements(image, kind).await? {
             let statement: Json =
                 serde_json::from_slice(&statement).context("an attestation is not JSON")?;
-            let said = statement.get("predicate").cloned().unwrap_or_default();
-            by_platform.insert(platform_of(&subject.descriptor), json!({ key: said }));
+            predicates.push(statement.get("predicate").cloned().unwrap_or_default());
         }
+        let mut predicates = predicates.into_iter();
+        let Some(first) = predicates.next() else {
+            continue;
+        };
+        let said = match kind {
+            AttestationKind::Contents => {
+                json!({ "SPDX": first, "AdditionalSPDXs": predicates.collect::<Vec<_>>() })
+            }
+            AttestationKind::Provenance => json!({ "SLSA": first }),
+        };
+        by_platform.push((image.platform.to_string(), said));
     }
-    // With one image, templates need no platform.
-    let count = by_platform.len();
-    match by_platform.into_iter().next() {
-        Some((_, only)) if count == 1 => Ok(only),
-        None => Ok(json!({})),
-        Some(_) => anyhow::bail!(
-            "attestations of several platforms: name one image of the index by its digest"
-        ),
-    }
+    Ok(by_platform)
 }
 
-fn platform_of(descriptor: &Descriptor) -> String {
-    descriptor
-        .platform
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::wants_images;
+
+    #[test]
+    fn only_templates_that_want_images_cost_requests() {
+        for (format, expected) in [
+            ("{{.Name}} {{.Manifest.Digest}}", false),
+            ("{{json .Manifest}}", false),
+            ("{{json .}}", true),
+            ("{{json .Image}}", true),
+            ("{{.Name}} {{json .SBOM.SPDX}}", true),
+            (r#"{{json (index .Provenance "linux/amd64").SLSA}}"#, true),
+        ] {
+            assert_eq!(wants_images(format), expected, "{format}");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use wharf_engine::ManifestListError;
-use wharf_oci::{Platform, Reference};
+use wharf_engine::{ManifestListError, PlatformChange};
+use wharf_oci::Reference;
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::session::Session;
@@ -35,21 +35,19 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         .parse::<Reference>()
         .with_context(|| format!("annotate: error parsing name for manifest {manifest}"))?
         .or_latest();
-    let change = Platform {
+    let change = PlatformChange {
         os: matches.text(&OS).to_owned(),
         architecture: matches.text(&ARCH).to_owned(),
         variant: matches.text(&VARIANT).to_owned(),
         os_version: matches.text(&OS_VERSION).to_owned(),
         os_features: matches.list(&OS_FEATURES).to_vec(),
     };
-    match session
-        .manifest_lists()
-        .annotate(&list_name, &manifest_name, &change)
-    {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(ManifestListError::NotFound(_)) => {
+    let lists = session.manifest_lists();
+    match lists.annotate(&list_name, &manifest_name, &change) {
+        // Docker repeats the names as they were typed.
+        Err(ManifestListError::NoSuchMember { .. }) => {
             anyhow::bail!("manifest for image {manifest} does not exist in {list}")
         }
-        Err(error) => Err(error.into()),
+        result => Ok(result.map(|()| ExitCode::SUCCESS)?),
     }
 }

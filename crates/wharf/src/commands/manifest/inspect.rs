@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
-use wharf_engine::{ErrorKind, ManifestEntry, ManifestListError, RemoteManifest, list_document};
-use wharf_oci::{Descriptor, MediaType, Reference};
+use wharf_engine::{ImageManifest, ManifestListError, RegistryManifest, manifest_list_document};
+use wharf_oci::{Descriptor, Reference};
 use wharf_template::json::{Indent, indent};
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
@@ -33,19 +32,21 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 
 async fn inspect(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let verbose = matches.is_set(&VERBOSE);
-    let (list, manifest) = match matches.arguments.as_slice() {
-        [list, manifest] => (Some(list.parse::<Reference>()?.or_latest()), manifest),
-        _ => (None, &matches.arguments[0]),
-    };
-    let reference = manifest.parse::<Reference>()?.or_latest();
     let lists = session.manifest_lists();
-    let output = if let Some(list) = list {
-        one(&lists.get(&list, &reference)?, verbose)?
+    let output = if let [list, manifest] = matches.arguments.as_slice() {
+        let list = list.parse::<Reference>()?.or_latest();
+        let manifest = manifest.parse::<Reference>()?.or_latest();
+        let member = lists.member(&list, &manifest)?;
+        one(
+            &member.ok_or_else(|| ManifestListError::NoSuchList(Box::new(manifest)))?,
+            verbose,
+        )?
     } else {
-        match lists.list(&reference) {
-            Ok(entries) => local_list(entries, verbose)?,
-            Err(ManifestListError::NotFound(_)) => remote(session, &reference, matches).await?,
-            Err(error) => return Err(error.into()),
+        let reference = matches.argument(0).parse::<Reference>()?.or_latest();
+        if lists.exists(&reference) {
+            several(&lists.members(&reference)?, verbose)?
+        } else {
+            remote(session, &reference, matches).await?
         }
     };
     session.printer().out_bytes(&output)?;
@@ -57,59 +58,42 @@ async fn remote(
     reference: &Reference,
     matches: &Matches,
 ) -> anyhow::Result<Vec<u8>> {
+    let (engine, insecure) = (session.engine(), matches.is_set(&INSECURE));
     let verbose = matches.is_set(&VERBOSE);
-    let engine = session.engine_for(reference, matches.is_set(&INSECURE));
-    let (raw, index) = match engine.remote_manifest(reference).await {
-        Ok(RemoteManifest::Manifest(entry)) => return one(&entry, verbose),
-        Ok(RemoteManifest::Index { raw, index }) => (raw, index),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            anyhow::bail!("no such manifest: {reference}")
+    match engine.registry_manifest(reference, insecure).await? {
+        RegistryManifest::Image(image) => one(&image, verbose),
+        RegistryManifest::List { index, .. } if !verbose => list_text(&index.manifests),
+        RegistryManifest::List { index, .. } => {
+            let members = engine.registry_members(reference, &index, insecure).await?;
+            several(&members, verbose)
         }
-        Err(error) => return Err(error.into()),
-    };
-    if !verbose {
-        return Ok(ended(list_document(raw.media_type(), &index.manifests)?));
     }
-    let mut entries = engine.remote_manifests(reference, &index).await?;
-    for entry in &mut entries {
-        // Docker names an entry by the list's name and its own digest.
-        entry.reference = format!("{reference}@{}", entry.descriptor.digest).parse()?;
-    }
-    verbose_list(&entries)
 }
 
 /// One manifest: as served, but for its white space.
-fn one(entry: &ManifestEntry, verbose: bool) -> anyhow::Result<Vec<u8>> {
-    if verbose {
-        return tabbed(&entry.document());
-    }
-    Ok(ended(indent(entry.raw.bytes(), Indent::Tab)?))
-}
-
-fn local_list(entries: Vec<ManifestEntry>, verbose: bool) -> anyhow::Result<Vec<u8>> {
-    if verbose {
-        return verbose_list(&entries);
-    }
-    let oci = entries
-        .iter()
-        .any(|entry| entry.raw.media_type().as_str() == MediaType::OCI_MANIFEST);
-    let media_type = MediaType::new(if oci {
-        MediaType::OCI_INDEX
+fn one(image: &ImageManifest, verbose: bool) -> anyhow::Result<Vec<u8>> {
+    let document = if verbose {
+        image.to_json()?
     } else {
-        MediaType::DOCKER_MANIFEST_LIST
-    });
-    let descriptors: Vec<Descriptor> = entries.into_iter().map(|entry| entry.descriptor).collect();
-    Ok(ended(list_document(&media_type, &descriptors)?))
+        image.raw.bytes().to_vec()
+    };
+    Ok(ended(indent(&document, Indent::Tab)?))
 }
 
-fn verbose_list(entries: &[ManifestEntry]) -> anyhow::Result<Vec<u8>> {
-    tabbed(&Value::Array(
-        entries.iter().map(ManifestEntry::document).collect(),
-    ))
+/// The manifests of a list: the list that Docker would make of them, or all that is known of each.
+fn several(images: &[ImageManifest], verbose: bool) -> anyhow::Result<Vec<u8>> {
+    if !verbose {
+        let entries: Vec<Descriptor> = images.iter().map(|one| one.descriptor.clone()).collect();
+        return list_text(&entries);
+    }
+    let documents = images.iter().map(ImageManifest::to_json);
+    let documents = documents.collect::<Result<Vec<_>, _>>()?;
+    let array = [b"[", documents.join(&b',').as_slice(), b"]"].concat();
+    Ok(ended(indent(&array, Indent::Tab)?))
 }
 
-fn tabbed(document: &Value) -> anyhow::Result<Vec<u8>> {
-    Ok(ended(indent(document.to_string().as_bytes(), Indent::Tab)?))
+fn list_text(entries: &[Descriptor]) -> anyhow::Result<Vec<u8>> {
+    Ok(ended(manifest_list_document(entries)?))
 }
 
 fn ended(mut text: Vec<u8>) -> Vec<u8> {

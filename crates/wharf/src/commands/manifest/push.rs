@@ -1,7 +1,9 @@
 //! `wharf manifest push`: sends a manifest list to its registry.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use wharf_engine::{EventSink, TransferEvent};
 use wharf_oci::Reference;
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
@@ -27,18 +29,19 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 async fn push(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let list = matches.argument(0).parse::<Reference>()?.or_latest();
     let lists = session.manifest_lists();
-    let entries = lists.list(&list)?;
-    let engine = session.engine_for(&list, matches.is_set(&INSECURE));
-    let mut lines = String::new();
-    let stored = engine.push_manifest_list(&list, &entries, |pushed| {
-        lines = format!(
-            "{lines}Pushed ref {} with digest: {}\n",
-            pushed.reference, pushed.digest
-        );
+    let printer = Arc::clone(session.printer());
+    let events: EventSink = Arc::new(move |event| {
+        if let TransferEvent::Status(text) = event
+            && let Err(error) = printer.line(&text)
+        {
+            tracing::debug!(%error, "what was pushed is not shown");
+        }
     });
-    let result = stored.await;
-    session.printer().out(&lines)?;
-    session.printer().line(&result?.to_string())?;
+    let digest = session
+        .engine()
+        .push_manifest_list(&lists, &list, matches.is_set(&INSECURE), &events)
+        .await?;
+    session.printer().line(&digest.to_string())?;
     if matches.is_set(&PURGE) {
         lists.remove(&list)?;
     }
