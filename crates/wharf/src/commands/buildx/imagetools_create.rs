@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use wharf_engine::{AnnotationError, ComposeRequest, ComposeSource, EventSink, TransferEvent};
+use wharf_engine::{
+    AnnotationError, ComposeRequest, ComposeSource, EngineError, EventSink, ManifestListError,
+    TransferEvent,
+};
 use wharf_oci::{MANIFEST_LIMIT_BYTES, Reference};
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
@@ -82,7 +85,7 @@ async fn create(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode
         prefer_index: matches.is_set(&PREFER_INDEX),
     };
     let engine = session.engine();
-    let composed = engine.compose(&request).await?;
+    let composed = engine.compose(&request).await.map_err(not_found)?;
     if dry_run {
         session.printer().out_bytes(composed.document.bytes())?;
         session.printer().out("\n")?;
@@ -98,6 +101,16 @@ async fn create(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode
         .push_composed(&composed, &request.tags, &events)
         .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a registry does not have, in the words of `imagetools`: those of `manifest` are others.
+pub(super) fn not_found(error: EngineError) -> anyhow::Error {
+    match error.cause().downcast_ref() {
+        Some(ManifestListError::NoSuchManifest(reference)) => {
+            anyhow::anyhow!("{reference}: not found")
+        }
+        _ => error.into(),
+    }
 }
 
 /// The first tag if it is to be appended to, then what the files name, then the arguments.

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value as Json, json};
-use wharf_engine::{AttestationKind, Engine, ErrorKind, RegistryImage};
+use wharf_engine::{AttestationKind, Engine, RegistryImage};
 use wharf_oci::{Index, ParsedManifest, RawManifest, Reference};
 use wharf_template::{Template, Value};
 
+use super::imagetools_create::not_found;
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
 use crate::formatting::image_tools::{image_tools_text, inspected_type};
 use crate::session::Session;
@@ -39,12 +40,8 @@ async fn inspect(session: &Session, matches: &Matches) -> anyhow::Result<ExitCod
     );
     let reference = matches.argument(0).parse::<Reference>()?.or_latest();
     let engine = session.engine();
-    let document = match engine.registry_document(&reference, false).await {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            anyhow::bail!("{reference}: not found")
-        }
-        document => document?,
-    };
+    let document = engine.registry_document(&reference, false).await;
+    let document = document.map_err(not_found)?;
     let index = match document.parse()? {
         ParsedManifest::Index(index) => Some(index),
         ParsedManifest::Manifest(_) => None,
