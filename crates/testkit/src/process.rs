@@ -50,6 +50,13 @@ impl ProgramCommand {
         self
     }
 
+    /// Takes a variable out of the environment.
+    #[must_use]
+    pub fn without_env(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// Runs in another folder than the sandbox's.
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {

@@ -1,5 +1,6 @@
 //! The peers that are plain programs, each with folders of its own inside the sandbox.
 
+use crate::files::write;
 use crate::peers::Peer;
 use crate::process::ProgramCommand;
 use crate::sandbox::Sandbox;
@@ -38,13 +39,28 @@ impl Sandbox {
         Some(self.storage_arguments(self.program(program)))
     }
 
+    /// A file says the same as the options: these programs complain of a file that does not name a driver, and podman
+    /// takes the place of running things from nowhere else.
     fn storage_arguments(&self, command: ProgramCommand) -> ProgramCommand {
+        let [storage, running] =
+            ["containers", "run/containers"].map(|path| self.path().join(path));
+        let configuration = self.path().join("storage.conf");
+        if !configuration.exists() {
+            let text = format!(
+                "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+                storage.display(),
+                running.display()
+            );
+            write(&configuration, text);
+        }
         command
-            .env("CONTAINERS_STORAGE_CONF", "/dev/null")
+            // They insist on Docker's file where this leads to one; their own files are below HOME.
+            .without_env("DOCKER_CONFIG")
+            .env("CONTAINERS_STORAGE_CONF", configuration)
             .arg("--root")
-            .arg(self.path().join("containers"))
+            .arg(storage)
             .arg("--runroot")
-            .arg(self.path().join("run/containers"))
+            .arg(running)
             .args(["--storage-driver", "vfs"])
     }
 }
