@@ -14,7 +14,7 @@ pub(crate) fn check(bytes: &[u8]) {
         let _padding = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut theirs);
         assert!(output == theirs, "flate2 inflates to something else");
     }
-    let mut compressor = Compressor::gzip(Vec::new(), 1);
+    let mut compressor = Compressor::gzip(Vec::new(), 1, 1).expect("starting a thread");
     io::Write::write_all(&mut compressor, bytes).expect("writing to memory");
     let compressed = compressor.finish().expect("writing to memory");
     let again = inflate(&compressed).map(|(output, _)| output);

@@ -329,7 +329,8 @@ fn compress_layer(
         .map_err(classify)?;
     let mut tar = Decompressor::new(io::BufReader::new(blob), limits).map_err(classify)?;
     let spool = store.blobs().spool().map_err(classify)?;
-    let mut target = Compressor::gzip(io::BufWriter::with_capacity(1 << 18, spool), GZIP_LEVEL);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut target = Compressor::gzip(spool, GZIP_LEVEL, threads).map_err(classify)?;
     let total = layer.descriptor.size;
     let mut buffer = vec![0; 1 << 20];
     let mut current = 0;
@@ -349,9 +350,6 @@ fn compress_layer(
         });
     }
     let spool = target.finish().map_err(classify)?;
-    let spool = spool
-        .into_inner()
-        .map_err(|error| classify(error.into_error()))?;
     let sync = store.blobs().group_sync();
     let (digest, size) = spool.publish(store.blobs(), sync).map_err(classify)?;
     let descriptor = Descriptor::new(gzip, digest, size);

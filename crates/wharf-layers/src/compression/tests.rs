@@ -5,8 +5,14 @@ use proptest::prelude::*;
 use crate::{Compression, Compressor, Decompressor, LimitExceeded, Limits, MAGIC_BYTES};
 
 fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut compressor = Compressor::gzip(Vec::new(), 6);
-    compressor.write_all(content).unwrap();
+    gzip_on(content, 2, content.len().max(1))
+}
+
+fn gzip_on(content: &[u8], threads: usize, piece: usize) -> Vec<u8> {
+    let mut compressor = Compressor::gzip(Vec::new(), 6, threads).unwrap();
+    for piece in content.chunks(piece) {
+        compressor.write_all(piece).unwrap();
+    }
     compressor.finish().unwrap()
 }
 
@@ -205,4 +211,54 @@ proptest! {
             let _outcome = io::copy(&mut decoder, &mut io::sink());
         }
     }
+}
+
+#[test]
+fn gzip_has_the_same_bytes_whatever_the_threads_and_the_writes() {
+    let words = text(3000);
+    for length in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5 << 20] {
+        // Repeats over more than a block, so that the dictionary of the block before is needed.
+        let content: Vec<u8> = words.iter().copied().cycle().take(length).collect();
+        let one = gzip_on(&content, 1, 1 << 16);
+        assert_eq!(gzip_on(&content, 3, 70_001), one, "{length} bytes");
+        assert!(decode(&one, 1 << 16, 1 << 16).unwrap() == content);
+        let mut theirs = Vec::new();
+        flate2::read::GzDecoder::new(&one[..])
+            .read_to_end(&mut theirs)
+            .unwrap();
+        assert!(theirs == content, "{length} bytes");
+    }
+}
+
+#[test]
+fn gzip_of_blocks_is_hardly_larger_than_gzip_of_one() {
+    // Lines of a list, as people keep them: they compress to about a fifth.
+    let lines = (0..200_000_u32).map(|i| format!("{i} item {}\n", i.wrapping_mul(2_654_435_761)));
+    let content = lines.collect::<String>().into_bytes();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(&content).unwrap();
+    let single = encoder.finish().unwrap().len();
+    let blocks = gzip_on(&content, 2, 1 << 16).len();
+    assert!(blocks * 1000 < single * 1005, "{blocks} against {single}");
+}
+
+#[test]
+fn a_target_that_fails_fails_the_compressor() {
+    struct Full;
+    impl io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if bytes.len() == 10 {
+                return Ok(10);
+            }
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut compressor = Compressor::gzip(Full, 6, 2).unwrap();
+    let outcome = compressor
+        .write_all(&text(20 << 20))
+        .and_then(|()| compressor.finish().map(drop));
+    assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull);
 }

@@ -261,7 +261,7 @@ fn unpacks_straight_from_a_compressed_layer() {
     use std::io::{BufReader, Write as _};
     use std::os::fd::AsFd as _;
     let plain = archive(&[file("a", "content")]);
-    let mut compressor = wharf_layers::Compressor::gzip(Vec::new(), 6);
+    let mut compressor = wharf_layers::Compressor::gzip(Vec::new(), 6, 1).unwrap();
     compressor.write_all(&plain).unwrap();
     let blob = compressor.finish().unwrap();
     for (blob, works) in [(&blob[..], true), (&blob[..blob.len() - 1], false)] {
