@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use wharf_images::{ImageRecord, ImageStore, NameRecord, ResolveError};
 use wharf_layers::{Entry, TarWriter, Timestamp};
 use wharf_oci::{
-    Descriptor, Digest, ImageQuery, MediaType, ParsedManifest, Platform, PlatformMatcher,
-    RawManifest, Reference,
+    Descriptor, Digest, ImageQuery, Manifest, ManifestDigest, MediaType, ParsedManifest, Platform,
+    PlatformMatcher, RawManifest, Reference,
 };
 use wharf_transfer::{BLOBS_FOLDER, ErrorKind, OCI_LAYOUT_DOCUMENT, blob_path};
 
 use crate::engine::Engine;
-use crate::error::{EngineError, classify, failure};
+use crate::error::{EngineError, classify, failure, wrong_platform};
 
 /// What to save.
 #[derive(Debug, Clone)]
@@ -28,9 +28,11 @@ pub struct SaveRequest {
     pub platform: Option<Platform>,
 }
 
-/// One image of the archive with the names it gets there.
+/// One manifest of the archive with the names it gets there. An image may have several, with other forms of its layers,
+/// each under names of its own.
 struct Saved {
     image: ImageRecord,
+    manifest: ManifestDigest,
     names: Vec<NameRecord>,
 }
 
@@ -51,10 +53,12 @@ fn select(store: &ImageStore, request: &SaveRequest) -> Result<Vec<Saved>, Engin
     let mut saved: Vec<Saved> = Vec::new();
     for text in &request.images {
         for (image, name) in meant(store, text)? {
-            let position = saved.iter().position(|known| known.image.id == image.id);
+            let manifest = name.as_ref().map_or(image.manifest, |name| name.manifest);
+            let position = saved.iter().position(|known| known.manifest == manifest);
             let position = position.unwrap_or_else(|| {
                 saved.push(Saved {
                     image,
+                    manifest,
                     names: Vec::new(),
                 });
                 saved.len() - 1
@@ -69,11 +73,9 @@ fn select(store: &ImageStore, request: &SaveRequest) -> Result<Vec<Saved>, Engin
         let matcher = PlatformMatcher::only_strict(platform);
         for one in &saved {
             if matcher.rank(&one.image.platform).is_none() {
-                let text = format!(
-                    "image {} was found but does not provide the specified platform ({platform})",
-                    one.image.id.short()
-                );
-                return Err(failure(ErrorKind::NotFound, text));
+                let name = one.names.first().map(|name| name.name.familiar());
+                let name = name.unwrap_or_else(|| one.image.id.short());
+                return Err(wrong_platform(&name, &one.image.platform, platform));
             }
         }
     }
@@ -125,21 +127,10 @@ struct Contents {
 impl Contents {
     fn add(&mut self, store: &ImageStore, saved: &Saved) -> Result<(), EngineError> {
         let image = &saved.image;
-        let digest = image.manifest.digest();
-        let bytes = store.blobs().read_document(digest).map_err(classify)?;
-        let raw = RawManifest::new(bytes, None, digest.algorithm()).map_err(classify)?;
-        let ParsedManifest::Manifest(manifest) = raw.parse().map_err(classify)? else {
-            let text = format!("image {} is recorded with an index", image.id);
-            return Err(failure(ErrorKind::Corrupt, text));
-        };
-        self.add_blob(store, digest)?;
-        for part in manifest.layers.iter().chain([&manifest.config]) {
-            self.add_blob(store, &part.digest)?;
-        }
-        let platform = image.platform.clone();
+        let (raw, manifest) = self.add_manifest(store, image, saved.manifest)?;
         if saved.names.is_empty() {
             let descriptor = Descriptor {
-                platform: Some(platform),
+                platform: Some(image.platform.clone()),
                 ..raw.descriptor()
             };
             self.index.push(json!(descriptor));
@@ -165,6 +156,27 @@ impl Contents {
             "LayerSources": sources,
         }));
         Ok(())
+    }
+
+    /// A manifest with all that it points to.
+    fn add_manifest(
+        &mut self,
+        store: &ImageStore,
+        image: &ImageRecord,
+        digest: ManifestDigest,
+    ) -> Result<(RawManifest, Manifest), EngineError> {
+        let digest = digest.digest();
+        let bytes = store.blobs().read_document(digest).map_err(classify)?;
+        let raw = RawManifest::new(bytes, None, digest.algorithm()).map_err(classify)?;
+        let ParsedManifest::Manifest(manifest) = raw.parse().map_err(classify)? else {
+            let text = format!("image {} is recorded with an index", image.id);
+            return Err(failure(ErrorKind::Corrupt, text));
+        };
+        self.add_blob(store, digest)?;
+        for part in manifest.layers.iter().chain([&manifest.config]) {
+            self.add_blob(store, &part.digest)?;
+        }
+        Ok((raw, *manifest))
     }
 
     /// An entry of `index.json`: what the name points to, an index included, so that its digest survives.

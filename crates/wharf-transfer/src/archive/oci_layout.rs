@@ -71,9 +71,7 @@ pub(super) fn read_images(
             None => images.push(image),
         }
     }
-    for image in &mut images {
-        add_listed_names(image, listed.unwrap_or_default())?;
-    }
+    add_listed_names(&mut images, listed.unwrap_or_default())?;
     Ok(images)
 }
 
@@ -195,14 +193,19 @@ fn name_of(entry: &Descriptor) -> Result<Option<Reference>, ArchiveError> {
     }
 }
 
+/// Names that only `manifest.json` knows: it says of which config, not of which manifest they are.
 fn add_listed_names(
-    image: &mut ArchiveImage,
+    images: &mut [ArchiveImage],
     listed: &[DockerArchiveEntry],
 ) -> Result<(), ArchiveError> {
-    let config = Digest::of(&image.config).hex();
-    for entry in listed.iter().filter(|entry| entry.config.contains(&config)) {
+    for entry in listed {
         for name in entry.names()? {
-            if !image.names.contains(&name) {
+            if images.iter().any(|image| image.names.contains(&name)) {
+                continue;
+            }
+            let is_meant =
+                |image: &&mut ArchiveImage| entry.config.contains(&Digest::of(&image.config).hex());
+            if let Some(image) = images.iter_mut().find(is_meant) {
                 image.names.push(name);
             }
         }

@@ -1,0 +1,44 @@
+//! Archives of images that have several manifests here.
+
+use testkit::{ImageBuilder, LayerCompression, Sandbox, TarBuilder, TestRegistry, docker_archive};
+
+/// A loaded image has a manifest over plain layers; pulled after its push, one over compressed layers too. Each name
+/// keeps its own in an archive, with the layers that it points to.
+#[test]
+fn every_name_is_saved_with_its_own_manifest() {
+    let Some(registry) = TestRegistry::builder().start() else {
+        return;
+    };
+    let layer = TarBuilder::new().file("a", "a\n").finish();
+    let image = ImageBuilder::new()
+        .compressed_layer(layer, LayerCompression::None, "COPY a /")
+        .build();
+    let pushed = format!("{}/team/web:1", registry.address());
+    let sandbox = Sandbox::new();
+    let archive = docker_archive(&[(&image, &["plain:1", &pushed])]);
+    sandbox.wharf(["load"]).input(archive).run().success();
+    sandbox.wharf(["push", "-q", &pushed]).run().success();
+    sandbox.wharf(["pull", "-q", &pushed]).run().success();
+
+    let digest = |sandbox: &Sandbox, name: &str| {
+        let format = "{{.ID}} {{.Descriptor.Digest}}";
+        let output = sandbox
+            .wharf(["image", "inspect", "-f", format, name])
+            .run();
+        output.success().text()
+    };
+    let saved = sandbox.work().join("saved.tar");
+    let saved = saved.display().to_string();
+    sandbox
+        .wharf(["save", "-o", &saved, "plain:1", &pushed])
+        .run()
+        .success();
+    let other = Sandbox::new();
+    let output = other.wharf(["load", "-i", &saved]).run().success();
+    assert_eq!(
+        output.text(),
+        format!("Loaded image: plain:1\nLoaded image: {pushed}\n")
+    );
+    assert_eq!(digest(&other, &pushed), digest(&sandbox, &pushed));
+    other.wharf(["system", "check"]).run().success();
+}
