@@ -9,7 +9,7 @@ use wharf_images::{
     UsageError,
 };
 use wharf_layers::{ApplyLayerError, TarError};
-use wharf_oci::{ImageConfigError, ManifestError, ReferenceError};
+use wharf_oci::{ImageConfigError, ManifestError, Platform, ReferenceError};
 use wharf_registry_client::{
     AuthError, BlobError as RemoteBlobError, ClientConfigError, DownloadError, LoginError,
     ManifestChangeError, ManifestFetchError, RequestError, SearchError, TlsError, UploadError,
@@ -48,6 +48,14 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 /// An error that is only a text.
 pub(crate) fn failure(kind: ErrorKind, text: impl Into<String>) -> EngineError {
     EngineError::new(kind, text.into())
+}
+
+/// An image is there, but for another platform. The text is Docker's.
+pub(crate) fn wrong_platform(image: &str, actual: &Platform, wanted: &Platform) -> EngineError {
+    let text = format!(
+        "image with reference {image} was found but its platform ({actual}) does not match the specified platform ({wanted})"
+    );
+    failure(ErrorKind::NotFound, text)
 }
 
 impl Classified for io::Error {

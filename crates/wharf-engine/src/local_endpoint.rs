@@ -17,7 +17,7 @@ use wharf_transfer::{
 };
 
 use crate::blocking::{self, Feeder};
-use crate::error::{classify, failure};
+use crate::error::{classify, failure, wrong_platform};
 use crate::intake::LayerIntake;
 use crate::telling::{Manner, Telling};
 
@@ -73,11 +73,7 @@ impl LocalSink {
         for image in graph.images.iter().filter_map(|parts| parts.image.as_ref()) {
             let actual = image.platform();
             if !actual.os.is_empty() && matcher.rank(&actual).is_none() {
-                let text = format!(
-                    "image with reference {} was found but its platform ({actual}) does not match the specified platform ({wanted})",
-                    reference.familiar()
-                );
-                return Err(failure(ErrorKind::NotFound, text));
+                return Err(wrong_platform(&reference.familiar(), &actual, wanted));
             }
         }
         Ok(())

@@ -5,8 +5,7 @@ use wharf_images::{ImageRecord, NameRecord};
 use wharf_oci::{ImageConfig, ImageQuery, Platform, PlatformMatcher};
 
 use crate::engine::Engine;
-use crate::error::{EngineError, classify, failure};
-use wharf_transfer::ErrorKind;
+use crate::error::{EngineError, classify, wrong_platform};
 
 /// An image as `docker image inspect` prints it: a JSON object with its fields in Docker's order.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,14 +43,11 @@ impl Engine {
                 .rank(&config.platform())
                 .is_none()
         {
-            let actual = config.platform();
-            return Err(failure(
-                ErrorKind::NotFound,
-                format!(
-                    "image {} was found but does not provide the specified platform ({wanted}); it is for {actual}",
-                    image.id.short()
-                ),
-            ));
+            let meant = match query {
+                ImageQuery::Name(reference, _) => reference.familiar(),
+                ImageQuery::Digest(_) | ImageQuery::Prefix(_) => image.id.short(),
+            };
+            return Err(wrong_platform(&meant, &config.platform(), wanted));
         }
         Ok(ImageInspect(self.described(&image, &config)?))
     }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use wharf_engine::HistoryRow;
 use wharf_oci::ImageQuery;
 use wharf_template::{Format, FormatError};
@@ -37,7 +38,8 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let query = ImageQuery::parse(matches.argument(0)).found_by_daemon()?;
-    if let Some(platform) = session.platform(matches.some_text(&PLATFORM))? {
+    let platform = session.platform(matches.some_text(&PLATFORM));
+    if let Some(platform) = platform.context("invalid platform")? {
         // The store holds one platform of each image: another one is not there.
         session
             .engine()

@@ -8,7 +8,7 @@ use wharf_template::units::human_size;
 
 use crate::arguments::{Command, Flag, Matches, Run};
 use crate::daemon_words::FoundByDaemon as _;
-use crate::filters::FilterTerms;
+use crate::filters::{FilterError, FilterTerms};
 use crate::formatting::Moment;
 use crate::prompt;
 use crate::session::Session;
@@ -57,11 +57,22 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 }
 
 /// What `--filter` lets through.
-pub(crate) fn filter(
-    terms: &FilterTerms,
-    all: bool,
-) -> Result<PruneFilter, crate::filters::FilterError> {
+pub(crate) fn filter(terms: &FilterTerms, all: bool) -> Result<PruneFilter, FilterError> {
     terms.accept_only(&["dangling", "label", "label!", "until"])?;
+    // Docker's client sends what `--all` says as one more filter: the two must not contradict each other. What is
+    // neither yes nor no is not looked at.
+    let opposite = if all { ["1", "true"] } else { ["0", "false"] };
+    let dangling = terms.values("dangling");
+    if dangling
+        .iter()
+        .any(|value| opposite.contains(&value.as_str()))
+    {
+        let values = dangling.iter().cloned().chain([(!all).to_string()]);
+        return Err(FilterError::BadValue {
+            key: "dangling".to_owned(),
+            values: values.collect(),
+        });
+    }
     Ok(PruneFilter {
         all,
         until: terms.until(&Moment::present().zoned())?,

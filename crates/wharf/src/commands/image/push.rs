@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use wharf_engine::PushRequest;
 use wharf_oci::{ImageQuery, Reference};
 
@@ -40,6 +41,8 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 async fn push(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let quiet = matches.is_set(&QUIET);
     let all_tags = matches.is_set(&ALL_TAGS);
+    let platform = session.platform(matches.some_text(&PLATFORM));
+    let platform = platform.context("invalid platform")?;
     let typed: Reference = matches.argument(0).parse()?;
     anyhow::ensure!(
         !all_tags || typed.is_name_only(),
@@ -63,7 +66,7 @@ async fn push(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> 
         if quiet { Shown::Nothing } else { Shown::All },
     );
     let engine = session.engine();
-    if let Some(platform) = session.platform(matches.some_text(&PLATFORM))? {
+    if let Some(platform) = platform {
         // An image is stored for one platform: that must be the one that is meant.
         let query = ImageQuery::Name(reference.clone(), None);
         engine.inspect(&query, Some(&platform)).found_by_daemon()?;

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use wharf_engine::ErrorKind;
+use wharf_engine::{EngineError, ErrorKind};
 use wharf_images::{RemoveEvent, RemoveOptions};
+use wharf_oci::{ImageQuery, Platform};
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
@@ -34,15 +35,14 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         force,
         keep_parents: matches.is_set(&NO_PRUNE),
     };
-    let platforms = matches.list(&PLATFORM);
-    anyhow::ensure!(
-        platforms.is_empty(),
-        "--platform: an image is stored for one platform only; remove it without this option"
-    );
+    let platforms = matches.list(&PLATFORM).iter();
+    let platforms = platforms
+        .map(|text| text.parse())
+        .collect::<Result<Vec<Platform>, _>>()?;
     let mut failures = Vec::new();
     let mut only_missing = true;
     for image in &matches.arguments {
-        match session.engine().remove_image(image, options) {
+        match remove(session, image, options, &platforms) {
             Ok(events) => session.printer().out(&lines(&events))?,
             Err(failure) => {
                 only_missing &= failure.kind() == ErrorKind::NotFound;
@@ -61,6 +61,33 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(force && only_missing, texts.join("\n"));
     session.printer().error_line(&texts.join("\n"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes an image; with platforms, only if it is for one of them: the store holds one platform of each image.
+fn remove(
+    session: &Session,
+    image: &str,
+    options: RemoveOptions,
+    platforms: &[Platform],
+) -> Result<Vec<RemoveEvent>, EngineError> {
+    let engine = session.engine();
+    if !platforms.is_empty() {
+        if !options.force {
+            let text = "Content will be removed from all images referencing this variant. Use --force to force delete.";
+            return Err(EngineError::new(ErrorKind::Conflict, text));
+        }
+        let query = ImageQuery::parse(image)
+            .map_err(|malformed| EngineError::new(ErrorKind::Invalid, malformed))?;
+        let mut outcome = Ok(());
+        for platform in platforms {
+            outcome = engine.inspect(&query, Some(platform)).map(drop);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome?;
+    }
+    engine.remove_image(image, options)
 }
 
 fn lines(events: &[RemoveEvent]) -> String {
