@@ -80,7 +80,7 @@ struct RefusedLayer {
 struct Unpacked {
     writer: LayerWriter,
     applied: AppliedLayer,
-    /// Up to which offset of the tar it is the work of an earlier process.
+    /// Up to which offset of the tar it was hashed by an earlier process.
     resumed_at: Option<u64>,
 }
 
@@ -94,6 +94,7 @@ impl Unpacked {
 #[derive(Serialize, Deserialize)]
 struct SavedCheckpoint {
     tar_offset: u64,
+    hashed_bytes: u64,
     hasher: Vec<u8>,
 }
 
@@ -216,7 +217,7 @@ impl LayerIntake<'_> {
         source: &mut dyn BufRead,
     ) -> Result<Unpacked, EndpointError> {
         let resume = read_checkpoint(&writer)?;
-        let resumed_at = resume.as_ref().map(|checkpoint| checkpoint.tar_offset);
+        let resumed_at = resume.as_ref().map(|checkpoint| checkpoint.hashed_bytes);
         let (sender, receiver) = pipe(PIPE_BUFFERS, PIPE_BUFFER_BYTES);
         let (sent, applied) = std::thread::scope(|scope| {
             let apply = scope.spawn(|| self.apply(&writer, receiver, resume));
@@ -321,6 +322,7 @@ fn read_checkpoint(writer: &LayerWriter) -> Result<Option<ApplyCheckpoint>, Endp
     let saved = writer.checkpoint::<SavedCheckpoint>().map_err(classify)?;
     Ok(saved.map(|saved| ApplyCheckpoint {
         tar_offset: saved.tar_offset,
+        hashed_bytes: saved.hashed_bytes,
         hasher_state: HasherState::from_bytes(saved.hasher),
     }))
 }
@@ -328,6 +330,7 @@ fn read_checkpoint(writer: &LayerWriter) -> Result<Option<ApplyCheckpoint>, Endp
 fn save_checkpoint(writer: &LayerWriter, checkpoint: &ApplyCheckpoint) -> io::Result<()> {
     let saved = SavedCheckpoint {
         tar_offset: checkpoint.tar_offset,
+        hashed_bytes: checkpoint.hashed_bytes,
         hasher: checkpoint.hasher_state.as_bytes().to_vec(),
     };
     writer.save_checkpoint(&saved).map_err(io::Error::other)

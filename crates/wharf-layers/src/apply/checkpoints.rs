@@ -7,7 +7,7 @@
 
 use std::io;
 
-use wharf_oci::Hasher;
+use wharf_oci::{Hasher, HasherState};
 
 use super::error::Fault;
 use super::options::ApplyCheckpoint;
@@ -19,20 +19,23 @@ pub(super) struct Checkpoints<'a> {
     mark: Option<(u64, Hasher)>,
     /// The offset of the checkpoint that was offered last.
     offered: u64,
+    /// The bytes that were hashed up to then.
+    offered_hashed: u64,
     interval_bytes: u64,
 }
 
 impl<'a> Checkpoints<'a> {
-    /// Offers checkpoints to `record` beyond `offset`, where the work begins.
+    /// Offers checkpoints to `record` beyond `resume`, where the work begins.
     pub(super) fn new(
         record: &'a mut dyn FnMut(&ApplyCheckpoint) -> io::Result<()>,
-        offset: u64,
+        resume: Option<&ApplyCheckpoint>,
         interval_bytes: u64,
     ) -> Self {
         Self {
             record,
             mark: None,
-            offered: offset,
+            offered: resume.map_or(0, |resume| resume.tar_offset),
+            offered_hashed: resume.map_or(0, |resume| resume.hashed_bytes),
             interval_bytes: interval_bytes.max(1),
         }
     }
@@ -40,24 +43,51 @@ impl<'a> Checkpoints<'a> {
     /// Notes that the archive was read to `offset`, where `hasher` has seen all before it.
     pub(super) fn pass(&mut self, offset: u64, hasher: &Hasher) -> Result<(), Fault> {
         self.mark = Some((offset, hasher.clone()));
-        if offset.saturating_sub(self.offered) >= self.interval_bytes {
+        if self.is_due(offset) {
             self.offer()?;
         }
         Ok(())
     }
 
+    /// Whether it is time for a checkpoint, at `offset` in the archive.
+    pub(super) fn is_due(&self, offset: u64) -> bool {
+        offset.saturating_sub(self.offered_hashed) >= self.interval_bytes
+    }
+
+    /// Offers a checkpoint within the content of an entry: `hasher` has seen the first `hashed_bytes`.
+    /// The entry is written anew from the boundary before it, but nothing is hashed again.
+    pub(super) fn within(&mut self, hashed_bytes: u64, hasher: &Hasher) -> Result<(), Fault> {
+        match &self.mark {
+            Some((offset, _)) => self.record(*offset, hashed_bytes, hasher.save()),
+            None => Ok(()),
+        }
+    }
+
     /// Offers the boundary that was passed last, unless it was offered before.
     pub(super) fn offer(&mut self) -> Result<(), Fault> {
-        if let Some((offset, hasher)) = &self.mark
-            && *offset != self.offered
-        {
-            let checkpoint = ApplyCheckpoint {
-                tar_offset: *offset,
-                hasher_state: hasher.save(),
-            };
-            (self.record)(&checkpoint).map_err(Fault::Checkpoint)?;
-            self.offered = *offset;
+        match &self.mark {
+            Some((offset, hasher)) if *offset != self.offered => {
+                let (offset, state) = (*offset, hasher.save());
+                self.record(offset, offset, state)
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn record(
+        &mut self,
+        tar_offset: u64,
+        hashed_bytes: u64,
+        hasher_state: HasherState,
+    ) -> Result<(), Fault> {
+        let checkpoint = ApplyCheckpoint {
+            tar_offset,
+            hashed_bytes,
+            hasher_state,
+        };
+        (self.record)(&checkpoint).map_err(Fault::Checkpoint)?;
+        self.offered = tar_offset;
+        self.offered_hashed = hashed_bytes;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, write};
 
+use super::checkpoints::Checkpoints;
 use super::error::Fault;
 use super::options::Flavour;
 use crate::tar::{Device, Entry, TarReader};
@@ -30,16 +31,17 @@ pub(super) fn write_content<R: BufRead>(
     file: &OwnedFd,
     entry: &Entry,
     reader: &mut TarReader<R>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<(), Fault> {
     let Some(segments) = &entry.sparse else {
-        return write_stored(file, u64::MAX, reader);
+        return write_stored(file, u64::MAX, reader, checkpoints);
     };
     let mut position = 0;
     for segment in segments.iter().filter(|segment| segment.length > 0) {
         if segment.offset != position {
             seek(file, rustix::fs::SeekFrom::Start(segment.offset))?;
         }
-        write_stored(file, segment.length, reader)?;
+        write_stored(file, segment.length, reader, checkpoints)?;
         position = segment.offset + segment.length;
     }
     ftruncate(file, entry.size_bytes)?;
@@ -51,6 +53,7 @@ fn write_stored<R: BufRead>(
     file: &OwnedFd,
     limit: u64,
     reader: &mut TarReader<R>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<(), Fault> {
     let mut left = limit;
     while left > 0 {
@@ -68,6 +71,12 @@ fn write_stored<R: BufRead>(
         };
         reader.consume_content(count)?;
         left -= count as u64;
+        let offset = reader.offset();
+        if checkpoints.is_due(offset)
+            && let Some(hasher) = reader.hasher()?
+        {
+            checkpoints.within(offset, hasher)?;
+        }
     }
     Ok(())
 }

@@ -34,14 +34,15 @@ pub struct ApplyOptions {
 }
 
 impl ApplyOptions {
-    /// SHA-256, default limits, a checkpoint every 16 MiB, from the start.
+    /// SHA-256, default limits, a checkpoint every 7 MiB, from the start: with what the buffers in
+    /// front hold, no death costs more than 8 MiB.
     pub fn new(flavour: Flavour) -> Self {
         Self {
             flavour,
             limits: Limits::default(),
             algorithm: Algorithm::Sha256,
             resume: None,
-            checkpoint_interval_bytes: 16 << 20,
+            checkpoint_interval_bytes: 7 << 20,
         }
     }
 }
@@ -50,9 +51,11 @@ impl ApplyOptions {
 /// kernel is concerned (nothing was synced).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyCheckpoint {
-    /// Bytes of the uncompressed archive; an entry begins here.
+    /// Bytes of the uncompressed archive; an entry begins here, and is written anew.
     pub tar_offset: u64,
-    /// The hash of the bytes before `tar_offset`.
+    /// Bytes of it that were hashed: `tar_offset`, or more within the content of a large file.
+    pub hashed_bytes: u64,
+    /// The hash of the first `hashed_bytes`.
     pub hasher_state: HasherState,
 }
 

@@ -145,7 +145,7 @@ impl Unpacker<'_> {
         let file = self.create(path, |parent, name| {
             new_file(parent, name, plan.creation_mode())
         })?;
-        write_content(&file, entry, reader)?;
+        write_content(&file, entry, reader, &mut self.checkpoints)?;
         if !plan.is_natural() {
             self.counts.xattrs_refused += plan.set_on(file.as_fd(), true)?;
         }

@@ -116,10 +116,7 @@ impl<'a> Unpacker<'a> {
             link_parents: DirectoryCache::new(root),
             checkpoints: Checkpoints::new(
                 record,
-                options
-                    .resume
-                    .as_ref()
-                    .map_or(0, |resume| resume.tar_offset),
+                options.resume.as_ref(),
                 options.checkpoint_interval_bytes,
             ),
             writing: false,
@@ -184,16 +181,19 @@ impl<'a> Unpacker<'a> {
         let offset = reader.offset();
         if !self.writing {
             let algorithm = self.options.algorithm;
-            let hasher = match &self.options.resume {
-                None => Hasher::new(algorithm),
+            let (hasher, hashed) = match &self.options.resume {
+                None => (Hasher::new(algorithm), offset),
                 Some(resume) if offset < resume.tar_offset => return Ok(()),
                 Some(resume) if offset > resume.tar_offset => {
                     return Err(Fault::CheckpointMismatch);
                 }
-                Some(resume) => Hasher::resume(algorithm, &resume.hasher_state)
-                    .ok_or(Fault::CheckpointMismatch)?,
+                Some(resume) => {
+                    let hasher = Hasher::resume(algorithm, &resume.hasher_state)
+                        .ok_or(Fault::CheckpointMismatch)?;
+                    (hasher, resume.hashed_bytes)
+                }
             };
-            reader.start_hashing(hasher);
+            reader.start_hashing(hasher, hashed.saturating_sub(offset));
             self.writing = true;
         }
         if let Some(hasher) = reader.hasher()? {

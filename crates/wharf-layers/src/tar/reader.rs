@@ -44,7 +44,7 @@ impl<R: BufRead> TarReader<R> {
 
     /// Hashes all bytes of the archive from here on; call it before the first entry is read.
     pub fn hash_with(&mut self, algorithm: Algorithm) {
-        self.source.start_hashing(Hasher::new(algorithm));
+        self.source.start_hashing(Hasher::new(algorithm), 0);
     }
 
     /// Reads the next entry into `entry`, passing what is left of the one before. Returns `false`
@@ -140,9 +140,9 @@ impl<R: BufRead> TarReader<R> {
         self.source.take(count)
     }
 
-    /// Hashes from here on with `hasher`.
-    pub(crate) fn start_hashing(&mut self, hasher: Hasher) {
-        self.source.start_hashing(hasher);
+    /// Hashes from here on with `hasher`, which has seen the next `seen_bytes` already.
+    pub(crate) fn start_hashing(&mut self, hasher: Hasher, seen_bytes: u64) {
+        self.source.start_hashing(hasher, seen_bytes);
     }
 
     /// The hasher that has seen everything read since hashing began.

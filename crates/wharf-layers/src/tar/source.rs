@@ -19,6 +19,8 @@ pub(super) struct Source<R> {
     offset: u64,
     limit_bytes: u64,
     hasher: Option<Hasher>,
+    /// Bytes to come that the hasher has seen already.
+    seen_bytes: u64,
 }
 
 impl<R: BufRead> Source<R> {
@@ -30,6 +32,7 @@ impl<R: BufRead> Source<R> {
             offset: 0,
             limit_bytes,
             hasher: None,
+            seen_bytes: 0,
         }
     }
 
@@ -38,28 +41,42 @@ impl<R: BufRead> Source<R> {
         self.offset
     }
 
-    /// Hashes from here on with `hasher`.
-    pub(super) fn start_hashing(&mut self, hasher: Hasher) {
+    /// Hashes from here on with `hasher`, which has seen the next `seen_bytes` already.
+    pub(super) fn start_hashing(&mut self, hasher: Hasher, seen_bytes: u64) {
         self.hasher = Some(hasher);
+        self.seen_bytes = seen_bytes;
         self.hashed = self.taken;
     }
 
     /// The hasher that has seen everything taken since [`Self::start_hashing`].
     pub(super) fn hasher(&mut self) -> Result<Option<&Hasher>, TarError> {
-        if self.hashed < self.taken {
-            let chunk = filled(&mut self.inner)?;
-            hash(&mut self.hasher, chunk, self.hashed, self.taken);
-            self.hashed = self.taken;
-        }
+        self.hash_to(self.taken)?;
         Ok(self.hasher.as_ref())
+    }
+
+    // Hashes the buffer up to `end`.
+    fn hash_to(&mut self, end: usize) -> Result<(), TarError> {
+        if self.hashed < end {
+            let chunk = filled(&mut self.inner)?;
+            let mut new = chunk.get(self.hashed..end).unwrap_or_default();
+            let seen = new
+                .len()
+                .min(usize::try_from(self.seen_bytes).unwrap_or(usize::MAX));
+            new = new.get(seen..).unwrap_or_default();
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(new);
+                self.seen_bytes -= seen as u64;
+            }
+            self.hashed = end;
+        }
+        Ok(())
     }
 
     /// The next bytes, at least one unless the source is at its end.
     pub(super) fn fill(&mut self) -> Result<&[u8], TarError> {
         let length = filled(&mut self.inner)?.len();
         if self.taken >= length && length > 0 {
-            let chunk = filled(&mut self.inner)?;
-            hash(&mut self.hasher, chunk, self.hashed, length);
+            self.hash_to(length)?;
             self.inner.consume(length);
             self.taken = 0;
             self.hashed = 0;
@@ -112,12 +129,6 @@ impl<R: BufRead> Source<R> {
             count += step;
         }
         Ok(count)
-    }
-}
-
-fn hash(hasher: &mut Option<Hasher>, chunk: &[u8], from: usize, to: usize) {
-    if let (Some(hasher), Some(bytes)) = (hasher, chunk.get(from..to)) {
-        hasher.update(bytes);
     }
 }
 

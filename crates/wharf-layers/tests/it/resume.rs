@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use wharf_layers::{
     AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, EntryKind, Flavour, apply_layer,
 };
+use wharf_oci::Digest;
 
 use crate::support::*;
 
@@ -196,4 +197,30 @@ fn a_resumed_run_neither_hashes_nor_writes_again_what_was_done() {
     live(&archive, target.path(), &options, usize::MAX, &mut kept).unwrap();
     assert_eq!(fs::read(&mark).unwrap(), b"");
     assert_eq!(fs::read(target.path().join("f39")).unwrap().len(), 5_000);
+}
+
+#[test]
+fn death_within_a_large_file_costs_no_more_hashing_than_elsewhere() {
+    let large = "0123456789".repeat(10_000);
+    let archive = archive(&[file("small", "x"), file("large", &large)]);
+    let options = ApplyOptions {
+        checkpoint_interval_bytes: 20_000,
+        ..ApplyOptions::new(flavour())
+    };
+    let target = scratch();
+    let mut kept = None;
+    for life in [50_000, 90_000] {
+        live(&archive, target.path(), &options, life, &mut kept).unwrap_err();
+        let checkpoint = kept.clone().unwrap();
+        assert_eq!(checkpoint.tar_offset, 2048, "the large file begins here");
+        let life = life as u64;
+        let hashed = checkpoint.hashed_bytes;
+        assert!((life - 20_700..=life).contains(&hashed), "{hashed}");
+    }
+    let applied = live(&archive, target.path(), &options, usize::MAX, &mut kept).unwrap();
+    assert_eq!(applied.diff_id.digest(), &Digest::of(&archive));
+    assert_eq!(
+        fs::read_to_string(target.path().join("large")).unwrap(),
+        large
+    );
 }
