@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::session::{ArchiveFormat, ORDINARY_ID, Operation, Store, User};
+use super::session::{ORDINARY_ID, Operation, Store, User};
 use crate::sandbox::Sandbox;
 
 pub(super) struct Wharf {
@@ -92,17 +92,10 @@ impl Store for Wharf {
                 command.args(["tag", reference, target]);
                 return Some(vec![command, push]);
             }
+            // One archive is Docker's and OCI's at once.
             Operation::Save {
-                reference,
-                file,
-                format,
-            } => {
-                command.arg("save");
-                if format == ArchiveFormat::Oci {
-                    command.args(["--format", "oci"]);
-                }
-                command.arg("-o").arg(file).arg(reference)
-            }
+                reference, file, ..
+            } => command.arg("save").arg("-o").arg(file).arg(reference),
             Operation::Load { file, .. } => command.args(["load", "-i"]).arg(file),
             Operation::List => command.arg("images"),
         };
