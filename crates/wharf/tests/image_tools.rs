@@ -230,6 +230,8 @@ fn templates_see_the_fields_of_go() {
     );
     let everything: Value =
         serde_json::from_str(&place.inspect("team/amd64:1", "{{json .}}")).unwrap();
+    let keys: Vec<&String> = everything.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["name", "manifest", "image"]);
     assert_eq!(everything["image"]["architecture"], "amd64");
     assert_eq!(everything["image"]["created"], "2012-03-04T05:06:07Z");
 }

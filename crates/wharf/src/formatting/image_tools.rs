@@ -100,8 +100,13 @@ pub(crate) fn inspected_type(is_index: bool, several: bool) -> Type {
         .optional_field("Name", "name", Type::String)
         .optional_field("Manifest", "manifest", manifest)
         .optional_field("Image", "image", of_images(Type::pointer(image_type())))
-        .optional_field("SBOM", "SBOM", of_images(contents.build()))
-        .optional_field("Provenance", "Provenance", of_images(provenance.build()))
+        // Methods in Go, which JSON does not show: they are there only if a template asks for them.
+        .optional_field("SBOM", "SBOM", of_images(Type::pointer(contents.build())))
+        .optional_field(
+            "Provenance",
+            "Provenance",
+            of_images(Type::pointer(provenance.build())),
+        )
         .build()
 }
 

@@ -105,7 +105,11 @@ impl Inspected<'_> {
             ] {
                 if format.contains(&format!(".{field}")) {
                     let said = attested(engine, &images, kind).await?;
-                    fields.insert(field.to_owned(), one_or_all(said, several));
+                    let said = match one_or_all(said, several) {
+                        Json::Null => json!({}),
+                        said => said,
+                    };
+                    fields.insert(field.to_owned(), said);
                 }
             }
         }
