@@ -20,8 +20,8 @@ mod telling;
 pub use engine::{Engine, EngineSettings};
 pub use error::EngineError;
 pub use images::{
-    HistoryRow, ImageInspect, ImportRequest, LoadInput, LoadRequest, LoadedImage, PullOutcome,
-    PullRequest, PullStatus, PushOutcome, PushRequest, SaveRequest,
+    HistoryRow, ImageInspect, ImageTree, ImportRequest, LoadInput, LoadRequest, LoadedImage,
+    PlatformImage, PullOutcome, PullRequest, PullStatus, PushOutcome, PushRequest, SaveRequest,
 };
 
 pub use registry::{

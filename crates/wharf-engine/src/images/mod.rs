@@ -15,6 +15,7 @@ mod push;
 mod remove;
 mod save;
 mod tag;
+mod tree;
 
 pub(crate) use changes::ChangeError;
 pub use history::HistoryRow;
@@ -24,3 +25,4 @@ pub use load::{LoadInput, LoadRequest, LoadedImage};
 pub use pull::{PullOutcome, PullRequest, PullStatus};
 pub use push::{PushOutcome, PushRequest};
 pub use save::SaveRequest;
+pub use tree::{ImageTree, PlatformImage};

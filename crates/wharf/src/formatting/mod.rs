@@ -5,6 +5,7 @@ pub(crate) mod disk_usage;
 pub(crate) mod document;
 pub(crate) mod history;
 pub(crate) mod image_tools;
+pub(crate) mod image_tree;
 pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod search;

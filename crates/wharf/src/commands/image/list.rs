@@ -10,8 +10,12 @@ use crate::commands::format_option::TABLE_FORMAT_USAGE;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
 use crate::formatting::Moment;
+use crate::formatting::image_tree::image_tree_text;
 use crate::formatting::images::{self, ImageView};
 use crate::session::Session;
+
+/// How wide a tree is where there is no terminal.
+const TREE_COLUMNS: usize = 80;
 
 const ALL: Flag =
     Flag::switch("all", "Show all images (default hides intermediate images)").letter('a');
@@ -39,10 +43,9 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        !matches.is_set(&TREE),
-        "\"--tree\" is not supported: an image is stored for one platform only"
-    );
+    if matches.is_set(&TREE) {
+        return tree(session, matches);
+    }
     // Only a format of one's own saves reading the configuration. A damaged one costs no more than the usual format.
     let configured = if matches.is_given(&FORMAT) {
         ""
@@ -55,11 +58,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
             }
         }
     };
-    let argument = matches
-        .arguments
-        .first()
-        .map(String::as_str)
-        .filter(|argument| !argument.is_empty());
+    let argument = argument(matches);
     let moment = Moment::present();
     let terms = FilterTerms::new(matches.list(&FILTER));
     let filter = terms
@@ -73,6 +72,44 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         hint(session, argument);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What each name points to, with what of it is here.
+fn tree(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    for (given, name) in [
+        (matches.is_set(&QUIET), "--quiet"),
+        (matches.is_set(&NO_TRUNC), "--no-trunc"),
+        (matches.is_set(&DIGESTS), "--show-digest"),
+        (matches.is_given(&FORMAT), "--format"),
+    ] {
+        anyhow::ensure!(!given, "{name} is not yet supported with --tree");
+    }
+    let engine = session.engine();
+    let filter = FilterTerms::new(matches.list(&FILTER)).to_list_filter(
+        matches.is_set(&ALL),
+        argument(matches),
+        &Moment::present().zoned(),
+    );
+    let images = engine
+        .images(&filter.found_by_daemon()?)
+        .found_by_daemon()?;
+    let mut trees = Vec::with_capacity(images.len());
+    for image in &images {
+        trees.extend(engine.image_trees(image).found_by_daemon()?);
+    }
+    let printer = session.printer();
+    let columns = match printer.terminal_columns() {
+        0 => TREE_COLUMNS,
+        columns => columns,
+    };
+    printer.out(&image_tree_text(&trees, columns))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The name or pattern that was given; an empty one is none.
+fn argument(matches: &Matches) -> Option<&str> {
+    let argument = matches.arguments.first().map(String::as_str);
+    argument.filter(|argument| !argument.is_empty())
 }
 
 /// How the images are to be printed.
