@@ -251,10 +251,15 @@ pub(crate) fn request_error(outgoing: &Outgoing, error: ExchangeError) -> Reques
             reason,
         },
         ExchangeFailure::Transport(source) if source.is_before_request() => {
-            let base = format!("{}://{}/v2/", url.scheme(), host_and_port(&url));
+            // Docker tries the API's root first; searches are of the API before it, which has none.
+            let base_url = if url.path().starts_with("/v1/") {
+                without_password(&url)
+            } else {
+                format!("{}://{}/v2/", url.scheme(), host_and_port(&url))
+            };
             RequestError::Unreachable {
                 method: Method::GET,
-                base_url: base,
+                base_url,
                 source: Box::new(source),
             }
         }

@@ -32,7 +32,7 @@ pub enum RequestError {
     Unreachable {
         /// Of the request.
         method: Method,
-        /// `https://HOST/v2/`, or the URL that it redirected to.
+        /// `https://HOST/v2/`, or the URL that it redirected to, or that of a search.
         base_url: String,
         /// Why.
         source: Box<TransportError>,

@@ -80,6 +80,14 @@ pub enum SearchError {
         /// The registry.
         registry: String,
     },
+    /// The registry cannot be reached.
+    #[error("invalid registry endpoint {url}: {source}")]
+    Endpoint {
+        /// Its first API.
+        url: String,
+        /// Why not.
+        source: RequestError,
+    },
     /// The registry answered that it will not.
     #[error("Unexpected status code {}", .status.as_u16())]
     Status {
@@ -162,7 +170,14 @@ impl RegistryClient {
     }
 
     async fn ping(&self, endpoint: &Endpoint) -> Result<(), SearchError> {
-        let answer = self.ask(endpoint, "/v1/_ping").await?;
+        let answer = self.ask(endpoint, "/v1/_ping").await;
+        let answer = answer.map_err(|source| match &source {
+            RequestError::Unreachable { base_url, .. } => SearchError::Endpoint {
+                url: base_url.replace("_ping", ""),
+                source,
+            },
+            _ => source.into(),
+        })?;
         let status = answer.response.status();
         let url = without_password(&answer.url).replace("_ping", "");
         answer.response.into_body().discard().await;

@@ -59,9 +59,9 @@ impl Resolver {
         if let Some(addresses) = self.remembered(&key) {
             return Ok(addresses);
         }
-        let failed = |source| TransportError::Lookup {
+        let failed = |reason| TransportError::Lookup {
             host: key.0.clone(),
-            source,
+            reason,
         };
         let found = tokio::net::lookup_host((key.0.as_str(), port)).await;
         let addresses: Vec<_> = found.map_err(failed)?.collect();

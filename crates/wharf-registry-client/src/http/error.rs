@@ -13,12 +13,12 @@ use super::tls::TlsError;
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The host's name has no address.
-    #[error("dial tcp: lookup {host}: {}", lookup_text(.source))]
+    #[error("dial tcp: lookup {host}: {}", lookup_text(.reason))]
     Lookup {
         /// The name.
         host: String,
-        /// What the resolver says.
-        source: io::Error,
+        /// What the resolver says. The text says all of it, in Go's words: it is no cause to be told once more.
+        reason: io::Error,
     },
     /// No address accepts a connection.
     #[error("dial tcp {address}: connect: {}", errno_text(.source))]
@@ -210,11 +210,11 @@ mod tests {
             refused.to_string(),
             "dial tcp 127.0.0.1:1: connect: connection refused"
         );
-        let source =
+        let reason =
             io::Error::other("failed to lookup address information: Name or service not known");
         let host = "a.invalid".to_owned();
         assert_eq!(
-            TransportError::Lookup { host, source }.to_string(),
+            TransportError::Lookup { host, reason }.to_string(),
             "dial tcp: lookup a.invalid: no such host"
         );
         for (reason, expected) in [
