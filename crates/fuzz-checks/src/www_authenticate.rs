@@ -2,6 +2,7 @@
 
 use wharf_registry_client::{AuthChallenge, parse_challenges};
 
+const HEADER_LIMIT_BYTES: usize = 16 * 1024;
 const CHALLENGE_LIMIT: usize = 16;
 const PARAMETER_LIMIT: usize = 32;
 
@@ -26,9 +27,12 @@ pub(crate) fn check(bytes: &[u8]) {
             );
         }
     }
-    // What was understood can be said in the plainest form, and is understood the same.
+    // What was understood can be said in the plainest form, and is understood the same, unless that is too long.
     let plain: Vec<_> = challenges.iter().map(plain).collect();
-    assert_eq!(parse_challenges(&plain.join(", ")), challenges, "{plain:?}");
+    let plain = plain.join(", ");
+    if plain.len() <= HEADER_LIMIT_BYTES {
+        assert_eq!(parse_challenges(&plain), challenges, "{plain:?}");
+    }
 }
 
 fn plain(challenge: &AuthChallenge) -> String {

@@ -15,6 +15,8 @@ const FLAG_HEADER_CRC: u8 = 1 << 1;
 const FLAG_EXTRA: u8 = 1 << 2;
 const FLAG_NAME: u8 = 1 << 3;
 const FLAG_COMMENT: u8 = 1 << 4;
+/// RFC 1952 wants an error for these: what they will mean may move what follows.
+const FLAGS_RESERVED: u8 = 0b1110_0000;
 
 /// The inflated bytes of all members of a gzip stream.
 pub(super) struct GzipDecoder<R> {
@@ -106,7 +108,8 @@ impl<R: BufRead> GzipDecoder<R> {
                 return Ok(produced);
             }
             if at_end {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                let text = "the gzip stream ends too early";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
             if consumed == 0 {
                 return Err(invalid("the gzip stream makes no progress"));
@@ -116,7 +119,7 @@ impl<R: BufRead> GzipDecoder<R> {
 
     fn trailer(&mut self) -> io::Result<()> {
         let mut trailer = [0; 8];
-        self.source.read_exact(&mut trailer)?;
+        fill(&mut self.source, &mut trailer)?;
         let [c0, c1, c2, c3, s0, s1, s2, s3] = trailer;
         if u32::from_le_bytes([c0, c1, c2, c3]) != self.crc.sum() {
             return Err(invalid("the checksum of the gzip stream does not match"));
@@ -157,14 +160,18 @@ struct Header<'a, R> {
 
 impl<R: BufRead> Header<'_, R> {
     fn read(&mut self) -> io::Result<()> {
-        let [id1, id2, method, flags, ..] = self.take::<10>()?;
-        if (id1, id2) != (0x1f, 0x8b) {
+        // One by one: what follows the stream may be shorter than a header.
+        if self.take::<1>()? != [0x1f] || self.take::<1>()? != [0x8b] {
             return Err(invalid(
                 "data that is no gzip member follows the gzip stream",
             ));
         }
+        let [method, flags, ..] = self.take::<8>()?;
         if method != 8 {
             return Err(invalid("the gzip stream is not compressed with deflate"));
+        }
+        if flags & FLAGS_RESERVED != 0 {
+            return Err(invalid("the gzip header has reserved flags"));
         }
         if flags & FLAG_EXTRA != 0 {
             let length = u16::from_le_bytes(self.take::<2>()?);
@@ -188,7 +195,7 @@ impl<R: BufRead> Header<'_, R> {
 
     fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
-        self.source.read_exact(&mut bytes)?;
+        fill(self.source, &mut bytes)?;
         self.crc.update(&bytes);
         Ok(bytes)
     }
@@ -201,6 +208,18 @@ impl<R: BufRead> Header<'_, R> {
         }
         Err(invalid("the gzip header has a name or comment without end"))
     }
+}
+
+/// As [`Read::read_exact`], with a text that says what ended.
+fn fill(source: &mut impl Read, bytes: &mut [u8]) -> io::Result<()> {
+    source
+        .read_exact(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), "the gzip stream ends too early")
+            }
+            _ => error,
+        })
 }
 
 fn skip_zeros(source: &mut impl BufRead) -> io::Result<()> {

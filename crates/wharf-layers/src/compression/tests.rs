@@ -150,6 +150,9 @@ fn reads_every_field_of_a_gzip_header() {
     assert_eq!(decode(&good, 64, 64).unwrap(), b"content");
     let bad = [&input[..], &[crc[0] ^ 1, crc[1]], &plain[10..]].concat();
     decode(&bad, 64, 64).unwrap_err();
+    let mut reserved = plain;
+    reserved[3] |= 1 << 5;
+    decode(&reserved, 64, 64).unwrap_err();
 }
 
 #[test]

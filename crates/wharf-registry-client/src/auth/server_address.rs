@@ -32,7 +32,7 @@ pub(crate) fn hostname(address: &str) -> &str {
         .strip_prefix("http://")
         .or_else(|| address.strip_prefix("https://"))
         .unwrap_or(address);
-    stripped.split('/').next().unwrap_or_default()
+    stripped.split('/').next().unwrap_or_default().trim()
 }
 
 #[cfg(test)]
@@ -49,6 +49,7 @@ mod tests {
             ("localhost:5000", "localhost:5000", "localhost:5000"),
             ("http://localhost:5000/", "localhost:5000", "localhost:5000"),
             ("https://ghcr.io/v2/", "ghcr.io", "ghcr.io"),
+            (" http://  r.example /v1/", "r.example", "r.example"),
         ] {
             assert_eq!(registry_domain(address), domain);
             assert_eq!(credential_key(&registry_domain(address)), key);
