@@ -219,7 +219,7 @@ impl Classified for ArchiveError {
 impl Classified for ApplyLayerError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::DiskFull { .. } => ErrorKind::Unavailable,
+            Self::DiskFull { .. } | Self::Checkpoint { .. } => ErrorKind::Unavailable,
             Self::Permission { .. } => ErrorKind::Denied,
             Self::FileSystem { source, .. } => Classified::kind(source),
             _ => ErrorKind::Corrupt,

@@ -5,8 +5,10 @@
 //!                                                                               tar, unpack
 //! ```
 //!
-//! The queues between the stages are bounded. Whatever ends the work early, the blob and the tree keep
-//! their checkpoints, and the next attempt, of this or another process, goes on from there.
+//! The queues between the stages are bounded. When the source or this machine ends the work early, the
+//! blob and the tree keep their checkpoints, and the next attempt, of this or another process, goes on
+//! from there. When the bytes themselves are wrong, nothing is kept: the next attempt would only find the
+//! same bytes, and what a bomb has unpacked would stay on the disk.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -76,6 +78,21 @@ struct RefusedLayer {
     cause: ApplyLayerError,
 }
 
+/// Why a layer could not be taken.
+#[derive(Debug)]
+pub(crate) struct IntakeFailure {
+    pub(crate) error: EndpointError,
+    /// Whether the bytes were wrong and some of them, or of the tree, were left by an earlier attempt. They are gone now,
+    /// so that a second attempt tells whether they were to blame: a loss of power, say, leaves zeros at the end of a file.
+    pub(crate) built_on_leftovers: bool,
+}
+
+impl From<IntakeFailure> for EndpointError {
+    fn from(failure: IntakeFailure) -> Self {
+        failure.error
+    }
+}
+
 /// A tree as it was unpacked, not yet compared with the image's config.
 struct Unpacked {
     writer: LayerWriter,
@@ -100,19 +117,28 @@ struct SavedCheckpoint {
 
 impl LayerIntake<'_> {
     /// Takes the layer. Locks are taken in one order everywhere: first the blob's, then the tree's.
-    pub(crate) fn run(&self, feed: &mut dyn BlobFeed) -> Result<IntakeCost, EndpointError> {
+    pub(crate) fn run(&self, feed: &mut dyn BlobFeed) -> Result<IntakeCost, IntakeFailure> {
+        let fresh = |error| IntakeFailure {
+            error,
+            built_on_leftovers: false,
+        };
         let blobs = self.store.blobs();
         let size = Some(self.descriptor.size);
-        let slot = blobs
-            .ingest(&self.descriptor.digest, size)
-            .map_err(classify)?;
-        let tree = self.tree()?;
-        let cost = match (slot, tree) {
+        let slot = blobs.ingest(&self.descriptor.digest, size);
+        let slot = slot.map_err(|error| fresh(classify(error)))?;
+        let tree = self.tree().map_err(fresh)?;
+        let has_leftovers = matches!(&slot, IngestSlot::Writable(ingest) if ingest.offset() > 0)
+            || matches!(&tree, Some(writer) if matches!(read_checkpoint(writer), Ok(Some(_))));
+        let taken = match (slot, tree) {
             (IngestSlot::Present(_), None) => Ok(IntakeCost::default()),
             (IngestSlot::Present(_), Some(writer)) => self.unpack_stored(*writer),
             (IngestSlot::Writable(ingest), None) => self.take_blob(*ingest, feed),
             (IngestSlot::Writable(ingest), Some(writer)) => self.take_both(*ingest, *writer, feed),
-        }?;
+        };
+        let cost = taken.map_err(|error| IntakeFailure {
+            built_on_leftovers: has_leftovers && error.kind() == ErrorKind::Corrupt,
+            error,
+        })?;
         tracing::debug!(
             digest = %self.descriptor.digest,
             bytes_fetched = cost.bytes_fetched,
@@ -187,10 +213,7 @@ impl LayerIntake<'_> {
         let (ingest, mut cost) = incoming.end(drained)?;
         let unpacked = match unpacked {
             Ok(unpacked) => unpacked,
-            Err(error) => {
-                ingest.suspend().map_err(classify)?;
-                return Err(error);
-            }
+            Err(error) => return Err(self.blame(ingest, error)),
         };
         let blob = self.verify(ingest)?;
         cost.tar_bytes_hashed = unpacked.tar_bytes_hashed();
@@ -201,6 +224,25 @@ impl LayerIntake<'_> {
             .map_err(classify)?;
         blob.publish_synced().map_err(classify)?;
         Ok(cost)
+    }
+
+    /// What to do with the blob whose tree could not be made, and which error counts.
+    fn blame(&self, mut ingest: Ingest, error: EndpointError) -> EndpointError {
+        let kept = if error.kind() != ErrorKind::Corrupt {
+            ingest.suspend()
+        } else if ingest.offset() == self.descriptor.size {
+            // All of it is here: if these are not the bytes that were asked for, that is the cause.
+            match ingest.finish() {
+                Ok(_layer_itself_is_bad) => Ok(()),
+                Err(damaged) => return classify(damaged),
+            }
+        } else {
+            ingest.discard()
+        };
+        if let Err(second) = kept {
+            tracing::warn!(error = %second, "what was fetched of a layer cannot be kept or thrown away");
+        }
+        error
     }
 
     fn verify(&self, ingest: Ingest) -> Result<VerifiedBlob, EndpointError> {
@@ -230,20 +272,31 @@ impl LayerIntake<'_> {
             }
             (sent, apply.join())
         });
-        // The source's own error says more than that the pipe broke.
-        let _reader_may_be_gone = sent.map_err(|error| self.bad_stream(error))?;
         let panicked = || {
             failure(
                 ErrorKind::Internal,
                 "the thread that unpacks a layer has panicked",
             )
         };
-        let applied = applied.map_err(|_panic| panicked())??;
-        Ok(Unpacked {
-            writer,
-            applied,
-            resumed_at,
-        })
+        // The source's own error says more than that the pipe broke.
+        let outcome = sent
+            .map_err(|error| self.bad_stream(error))
+            .and_then(|_reader_may_be_gone| applied.map_err(|_panic| panicked())?);
+        match outcome {
+            Ok(applied) => Ok(Unpacked {
+                writer,
+                applied,
+                resumed_at,
+            }),
+            Err(error) => {
+                if error.kind() == ErrorKind::Corrupt
+                    && let Err(second) = writer.abandon()
+                {
+                    tracing::warn!(error = %second, "a tree that is of no use cannot be removed");
+                }
+                Err(error)
+            }
+        }
     }
 
     fn apply(

@@ -18,7 +18,7 @@ use wharf_transfer::{
 
 use crate::blocking::{self, Feeder};
 use crate::error::{classify, failure, wrong_platform};
-use crate::intake::LayerIntake;
+use crate::intake::{IntakeFailure, LayerIntake};
 use crate::telling::{Manner, Telling};
 
 /// How much of a blob is read at once on its way out.
@@ -166,22 +166,13 @@ impl ImageSink for LocalSink {
         {
             return Ok(());
         }
-        let (feeder, mut feed) = blocking::feed();
-        let (store, limits) = (self.store.clone(), self.limits.clone());
-        let (descriptor, diff_id) = (task.layer.descriptor.clone(), task.layer.diff_id);
-        let telling = Telling::new(task.events, digest.short(), Manner::Pull);
-        let intake = blocking::run(move || {
-            let intake = LayerIntake {
-                store: &store,
-                descriptor: &descriptor,
-                diff_id,
-                limits: &limits,
-                telling: &telling,
-            };
-            intake.run(&mut feed).map(|_cost| telling.complete())
-        });
-        let (taken, ()) = tokio::join!(intake, pump(feeder, task.source, &task.layer.descriptor));
-        taken
+        match self.take_layer(&task).await? {
+            Err(failure) if failure.built_on_leftovers => {
+                tracing::warn!(layer = %digest.short(), "what was left of an earlier attempt is wrong, beginning again");
+                Ok(self.take_layer(&task).await??)
+            }
+            taken => Ok(taken?),
+        }
     }
 
     async fn put_image(
@@ -214,6 +205,30 @@ impl ImageSink for LocalSink {
         blobs
             .put_document(index.digest().digest(), index.bytes())
             .map_err(classify)
+    }
+}
+
+impl LocalSink {
+    async fn take_layer<S: ImageSource>(
+        &self,
+        task: &LayerTask<'_, S>,
+    ) -> Result<Result<(), IntakeFailure>, EndpointError> {
+        let (feeder, mut feed) = blocking::feed();
+        let (store, limits) = (self.store.clone(), self.limits.clone());
+        let (descriptor, diff_id) = (task.layer.descriptor.clone(), task.layer.diff_id);
+        let telling = Telling::new(task.events, descriptor.digest.short(), Manner::Pull);
+        let intake = blocking::run(move || {
+            let intake = LayerIntake {
+                store: &store,
+                descriptor: &descriptor,
+                diff_id,
+                limits: &limits,
+                telling: &telling,
+            };
+            Ok(intake.run(&mut feed).map(|_cost| telling.complete()))
+        });
+        let (taken, ()) = tokio::join!(intake, pump(feeder, task.source, &task.layer.descriptor));
+        taken
     }
 }
 

@@ -163,7 +163,12 @@ impl ImageStore {
         }
         let records = match options.access {
             Access::Read => Database::open_read_only(&path)?,
-            Access::Write => Database::open(&path)?,
+            Access::Write => {
+                // SQLite would only say that it cannot open its file.
+                rustix::fs::access(root, rustix::fs::Access::WRITE_OK)
+                    .map_err(|error| io_error(root)(error.into()))?;
+                Database::open(&path)?
+            }
         };
         Self::assemble(root, file.flavour, records, options)
     }

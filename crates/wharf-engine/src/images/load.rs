@@ -188,7 +188,16 @@ impl Engine {
                     telling: &Telling::new(events, id, Manner::Load),
                 };
                 let section = files.section(&place.path).map_err(classify);
-                if let Err(error) = section.and_then(|mut section| intake.run(&mut section)) {
+                let taken = section.and_then(|section| {
+                    match intake.run(&mut section.clone()) {
+                        Err(failure) if failure.built_on_leftovers => {
+                            intake.run(&mut section.clone())
+                        }
+                        taken => taken,
+                    }
+                    .map_err(EngineError::from)
+                });
+                if let Err(error) = taken {
                     locked(&failed).get_or_insert(error);
                 }
             }

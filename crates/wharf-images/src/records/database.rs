@@ -12,6 +12,9 @@ use super::schema;
 /// (`kill -STOP`) or a very slow disk comes near it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// `SQLITE_IOERR_SHMSIZE`: the file that all processes map cannot grow, which is how a full disk is met first.
+const IOERR_SHMSIZE: i32 = 19 * 256 + 10;
+
 /// The records of one store, shared by threads and by processes.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -87,6 +90,9 @@ impl From<rusqlite::Error> for RecordsError {
             E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) => Self::Corrupt(error),
             // A table that is not there, in a database whose version says that it is.
             E::SqliteFailure(_, Some(text)) if text.starts_with("no such ") => Self::Corrupt(error),
+            E::SqliteFailure(failure, _) if failure.extended_code == IOERR_SHMSIZE => {
+                Self::Full(error)
+            }
             _ => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(error),
                 Some(ErrorCode::DiskFull) => Self::Full(error),
