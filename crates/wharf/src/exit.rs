@@ -48,19 +48,28 @@ pub(crate) fn failed(printer: &Printer, failure: &anyhow::Error) -> ExitCode {
     )
 }
 
-/// The failure with its causes. Some texts name their cause themselves: a cause is not said twice.
+/// The failure with its causes. Some texts name their cause themselves: a cause is not said twice. Texts in Go's manner have
+/// it in lower case.
 pub(crate) fn text(failure: &anyhow::Error) -> String {
     failure.chain().fold(String::new(), |said, cause| {
-        let cause = cause.to_string();
-        // Texts in Go's manner have the system's words without its number, in lower case.
-        let words = cause.split(" (os error").next().unwrap_or_default();
+        let cause = without_numbers(&cause.to_string());
         if said.is_empty() {
             cause
-        } else if said.to_lowercase().contains(&words.to_lowercase()) {
+        } else if said.to_lowercase().contains(&cause.to_lowercase()) {
             said
         } else {
             format!("{said}: {cause}")
         }
+    })
+}
+
+/// Rust gives the system's words with its number behind them, as ` (os error 2)`, which says nothing to people.
+fn without_numbers(text: &str) -> String {
+    let mut pieces = text.split(" (os error ");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |said, piece| match piece.split_once(')') {
+        Some((number, rest)) if number.parse::<i32>().is_ok() => said + rest,
+        _ => said + " (os error " + piece,
     })
 }
 
@@ -73,6 +82,18 @@ pub(crate) fn misused(printer: &Printer, mistake: &UsageError) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_s_numbers_are_left_out() {
+        for (text, expected) in [
+            ("a: Is a directory (os error 21)", "a: Is a directory"),
+            ("x (os error 2), y (os error 30): z", "x, y: z"),
+            ("x (os error two)", "x (os error two)"),
+            ("x (os error 2", "x (os error 2"),
+        ] {
+            assert_eq!(without_numbers(text), expected);
+        }
+    }
 
     #[test]
     fn causes_are_said_once() {
