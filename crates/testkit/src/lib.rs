@@ -3,6 +3,7 @@
 //! - [`Sandbox`]: a home, a store and an environment of their own, and the real `wharf` binary run in them.
 //! - [`ImageBuilder`], [`IndexBuilder`], [`TarBuilder`]: images of every kind, the same bytes each time.
 //! - [`TestRegistry`], [`DockerDaemon`], and [`Sandbox::podman`] and its like: the real peers, isolated from the machine.
+//! - [`ScriptedRegistry`]: a registry that does wrong what a test tells it to.
 //! - [`list_tree`], [`compare_trees`]: file trees, entry by entry.
 //! - [`golden`]: what the real docker CLI printed, and how Wharf's output is compared with it.
 //!
@@ -26,13 +27,14 @@ pub use files::{read, write};
 pub use http::{HttpResponse, http_request};
 pub use image::{
     Artifact, Blob, BuiltImage, BuiltIndex, BuiltLayer, Dialect, ImageBuilder, IndexBuilder,
-    LayerCompression, docker_archive, oci_archive, write_oci_layout,
+    LayerCompression, bomb_layer, docker_archive, oci_archive, write_oci_layout,
 };
 pub use peers::{Peer, running_as_root, skip};
 pub use process::{Output, ProgramCommand};
 pub use sandbox::Sandbox;
 pub use servers::{
-    DockerDaemon, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, SearchServer, TestRegistry,
+    DockerDaemon, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, ScriptedRegistry,
+    ScriptedReply, ScriptedRequest, SearchServer, TestRegistry,
 };
 pub use tar::{Entry, EntryKind, LongNames, TarBuilder};
 pub use tree::{TreeEntry, compare_trees, list_tree};

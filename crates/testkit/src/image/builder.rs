@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use wharf_oci::{Descriptor, DiffId, Digest, ImageId, MediaType, Platform};
 
 use super::artifact::{Artifact, Blob};
+use crate::tar::{Entry, TarBuilder};
 
 /// Whose media types the documents have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,6 +269,28 @@ impl ImageBuilder {
             config[key] = value.clone();
         }
         serde_json::to_vec(&config).expect("JSON of strings and numbers")
+    }
+}
+
+/// A layer with one file of `zeros` zeros, which takes next to no space as it is sent. Nobody can say its diff ID without
+/// unpacking it, so that the one given is not its own.
+pub fn bomb_layer(path: &str, zeros: u64) -> BuiltLayer {
+    let header = TarBuilder::new()
+        .entry(&Entry::file(path, "").declared_size(zeros))
+        .finish();
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory");
+    // The header alone: the two blocks behind it are the end of the archive.
+    let header = &header[..header.len() - 1_024];
+    encoder.write_all(header).expect("writing to memory");
+    let piece = vec![0; 1 << 20];
+    for _ in 0..zeros.div_ceil(1 << 20) {
+        encoder.write_all(&piece).expect("writing to memory");
+    }
+    let bytes = encoder.finish().expect("writing to memory");
+    BuiltLayer {
+        diff_id: DiffId::new(Digest::of(&bytes)),
+        blob: Blob::new(MediaType::OCI_LAYER_ZSTD, bytes),
+        tar: Vec::new(),
     }
 }
 

@@ -7,5 +7,5 @@ mod index;
 
 pub use archive::{docker_archive, oci_archive, write_oci_layout};
 pub use artifact::{Artifact, Blob};
-pub use builder::{BuiltImage, BuiltLayer, Dialect, ImageBuilder, LayerCompression};
+pub use builder::{BuiltImage, BuiltLayer, Dialect, ImageBuilder, LayerCompression, bomb_layer};
 pub use index::{BuiltIndex, IndexBuilder};
