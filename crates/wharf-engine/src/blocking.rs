@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use wharf_transfer::{EndpointError, ErrorKind};
 
-use crate::incoming::BlobFeed;
+use crate::intake::BlobFeed;
 
 /// Chunks that may lie between the socket and the disk, for each layer.
 const QUEUE_CHUNKS: usize = 8;

@@ -12,7 +12,7 @@ use wharf_layers::{Entry, EntryKind, Limits, TarReader};
 use wharf_transfer::{ArchiveFiles, EndpointError, ErrorKind};
 
 use crate::error::{EngineError, classify, failure};
-use crate::incoming::BlobFeed;
+use crate::intake::BlobFeed;
 
 const CHUNK_BYTES: usize = 256 << 10;
 /// An archive has some files for each layer; more than this is no image archive.

@@ -217,7 +217,7 @@ fn manifest_of(config: &ImageConfig, layer: &LayerPart) -> Result<RawManifest, E
 /// The blob is in the store already: nothing is fetched.
 struct Nothing;
 
-impl crate::incoming::BlobFeed for Nothing {
+impl crate::intake::BlobFeed for Nothing {
     fn start(&mut self, _offset: u64) -> Result<(), EngineError> {
         Ok(())
     }

@@ -22,9 +22,9 @@ use wharf_layers::{
 use wharf_oci::{Descriptor, DiffId, Digest, HasherState};
 use wharf_transfer::{EndpointError, ErrorKind};
 
+use super::incoming::{BlobFeed, Incoming};
+use super::pipe::{PipeReader, pipe};
 use crate::error::{Classified, classify, failure, with_causes};
-use crate::incoming::{BlobFeed, Incoming};
-use crate::pipe::{PipeReader, pipe};
 use crate::telling::Telling;
 
 const PIPE_BUFFERS: usize = 4;

@@ -8,8 +8,8 @@ use bytes::{Buf as _, Bytes};
 use wharf_blobs::Ingest;
 use wharf_transfer::EndpointError;
 
+use super::layer::IntakeCost;
 use crate::error::classify;
-use crate::intake::IntakeCost;
 use crate::telling::Telling;
 
 const FILE_BUFFER_BYTES: usize = 256 << 10;

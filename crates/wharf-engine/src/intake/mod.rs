@@ -1,0 +1,12 @@
+//! Taking layers in: from a stream of bytes to a verified blob and an unpacked tree.
+//!
+//! - `layer.rs`: one layer, in one pass or from where an earlier attempt stopped;
+//! - `incoming.rs`: the bytes of its blob, written and hashed as they pass;
+//! - `pipe.rs`: the queue between inflating and unpacking.
+
+mod incoming;
+mod layer;
+mod pipe;
+
+pub(crate) use incoming::BlobFeed;
+pub(crate) use layer::{IntakeFailure, LayerIntake};
