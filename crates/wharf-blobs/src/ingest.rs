@@ -11,7 +11,7 @@ use crate::atomic;
 use crate::lock::FileLock;
 use crate::sync::{BootId, GroupSync};
 
-/// How many bytes at most are fetched and hashed again after a crash.
+/// How many bytes at most are hashed again after a crash.
 pub const CHECKPOINT_BYTES: u64 = 8 << 20;
 
 const STATE_FORMAT: u32 = 1;
@@ -95,8 +95,9 @@ struct State {
 }
 
 impl Ingest {
-    /// Takes up the ingest at `place`: from its last checkpoint where that can be believed, otherwise
-    /// by hashing what is on disk, otherwise from nothing.
+    /// Takes up the ingest at `place` with every byte that is on disk. What lies behind the last
+    /// checkpoint that can be believed is hashed again, and never fetched again: somebody may have
+    /// made something of those very bytes, and they alone are what the digest vouches for in the end.
     pub(crate) fn open(
         place: Place,
         digest: Digest,
@@ -152,6 +153,11 @@ impl Ingest {
                 digest: self.digest,
                 expected,
             });
+        }
+        // Before it is too much: a death between writing and remembering must not cost more either.
+        let unsaved = self.offset - self.checkpoint;
+        if unsaved > 0 && unsaved + bytes.len() as u64 > CHECKPOINT_BYTES {
+            self.save().map_err(io_error(&self.place.directory))?;
         }
         self.data
             .write_all(bytes)
@@ -219,13 +225,11 @@ impl Ingest {
         }
         match self.believable_state(length)? {
             Some((offset, hasher)) => {
-                self.data.set_len(offset)?;
-                self.data.seek(SeekFrom::Start(offset))?;
                 self.hasher = hasher;
                 (self.offset, self.checkpoint) = (offset, offset);
-                Ok(())
+                self.hash_to(length)
             }
-            None => self.hash_again(length),
+            None => self.hash_to(length),
         }
     }
 
@@ -247,10 +251,13 @@ impl Ingest {
         Ok(Hasher::resume(self.digest.algorithm(), &saved).map(|hasher| (state.offset, hasher)))
     }
 
-    // After a power loss, or without a state: what is on disk is believed as far as it can be read,
-    // since the digest over all of it decides in the end.
-    fn hash_again(&mut self, length: u64) -> io::Result<()> {
-        self.data.seek(SeekFrom::Start(0))?;
+    // What is on disk is believed as far as it can be read, after a power loss too, since the digest over
+    // all of it decides in the end.
+    fn hash_to(&mut self, length: u64) -> io::Result<()> {
+        self.data.seek(SeekFrom::Start(self.offset))?;
+        if self.offset == length {
+            return Ok(());
+        }
         let mut buffer = vec![0; READ_BUFFER_BYTES];
         while self.offset < length {
             let count = self.data.read(&mut buffer)?;
@@ -259,8 +266,8 @@ impl Ingest {
             }
             self.hasher.update(buffer.get(..count).unwrap_or_default());
             self.offset += count as u64;
+            self.hashed_bytes += count as u64;
         }
-        self.hashed_bytes += self.offset;
         self.save()
     }
 

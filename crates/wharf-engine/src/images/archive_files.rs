@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use wharf_layers::{Entry, EntryKind, Limits, TarReader};
 use wharf_transfer::{ArchiveFiles, EndpointError, ErrorKind};
 
@@ -45,6 +45,7 @@ pub(super) struct Section {
     file: Arc<File>,
     offset: u64,
     end: u64,
+    chunk: BytesMut,
 }
 
 /// Where files of an archive can be read at any offset.
@@ -123,6 +124,7 @@ impl Sections for TarFiles {
             file: Arc::clone(&self.file),
             offset,
             end: offset.saturating_add(size),
+            chunk: BytesMut::new(),
         })
     }
 }
@@ -167,6 +169,7 @@ impl Section {
             file: Arc::new(file),
             offset: 0,
             end,
+            chunk: BytesMut::new(),
         })
     }
 
@@ -196,10 +199,14 @@ impl BlobFeed for Section {
     }
 
     fn next(&mut self) -> Result<Option<Bytes>, EndpointError> {
-        let mut chunk = vec![0; CHUNK_BYTES];
+        // The memory of the chunk before comes back here once nobody holds it any more.
+        let mut chunk = std::mem::take(&mut self.chunk);
+        chunk.resize(CHUNK_BYTES, 0);
         let count = self.read(&mut chunk).map_err(classify)?;
-        chunk.truncate(count);
-        Ok((count > 0).then(|| Bytes::from(chunk)))
+        let read = chunk.split_to(count).freeze();
+        chunk.clear();
+        self.chunk = chunk;
+        Ok((count > 0).then_some(read))
     }
 }
 

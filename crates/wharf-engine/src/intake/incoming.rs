@@ -109,6 +109,8 @@ impl<'a> Incoming<'a> {
         if !self.started {
             return Ok(());
         }
+        // Let go first, so that the feed can use its memory again.
+        self.current = Bytes::new();
         let Some(chunk) = self.feed.next()? else {
             return Ok(());
         };

@@ -13,17 +13,17 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use serde::{Deserialize, Serialize};
 use wharf_blobs::{Ingest, IngestSlot, VerifiedBlob};
 use wharf_images::{ImageStore, LayerFacts, LayerSlot, LayerWriter};
 use wharf_layers::{
     AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, Decompressor, Limits, apply_layer,
 };
-use wharf_oci::{Descriptor, DiffId, Digest, HasherState};
+use wharf_oci::{Descriptor, DiffId, Digest};
 use wharf_transfer::{EndpointError, ErrorKind};
 
 use super::incoming::{BlobFeed, Incoming};
 use super::pipe::{PipeReader, pipe};
+use super::saved_checkpoint::{SavedCheckpoint, TarOf};
 use crate::error::{Classified, classify, failure, with_causes};
 use crate::telling::Telling;
 
@@ -107,14 +107,6 @@ impl Unpacked {
     }
 }
 
-/// The form of an [`ApplyCheckpoint`] on disk.
-#[derive(Serialize, Deserialize)]
-struct SavedCheckpoint {
-    tar_offset: u64,
-    hashed_bytes: u64,
-    hasher: Vec<u8>,
-}
-
 impl LayerIntake<'_> {
     /// Takes the layer. Locks are taken in one order everywhere: first the blob's, then the tree's.
     pub(crate) fn run(&self, feed: &mut dyn BlobFeed) -> Result<IntakeCost, IntakeFailure> {
@@ -128,7 +120,7 @@ impl LayerIntake<'_> {
         let slot = slot.map_err(|error| fresh(classify(error)))?;
         let tree = self.tree().map_err(fresh)?;
         let has_leftovers = matches!(&slot, IngestSlot::Writable(ingest) if ingest.offset() > 0)
-            || matches!(&tree, Some(writer) if matches!(read_checkpoint(writer), Ok(Some(_))));
+            || matches!(&tree, Some(writer) if matches!(SavedCheckpoint::read(writer), Ok(Some(_))));
         let taken = match (slot, tree) {
             (IngestSlot::Present(_), None) => Ok(IntakeCost::default()),
             (IngestSlot::Present(_), Some(writer)) => self.unpack_stored(*writer),
@@ -160,14 +152,19 @@ impl LayerIntake<'_> {
     }
 
     /// The blob is here; its tree is wanting.
-    fn unpack_stored(&self, writer: LayerWriter) -> Result<IntakeCost, EndpointError> {
+    fn unpack_stored(&self, mut writer: LayerWriter) -> Result<IntakeCost, EndpointError> {
         let open = || {
             self.store
                 .blobs()
                 .open_blob(&self.descriptor.digest)
                 .map_err(classify)
         };
-        let unpacked = self.unpack(writer, &mut buffered(open()?))?;
+        // A tree that was begun while the blob was coming may stand for bytes that were refused in the end.
+        if SavedCheckpoint::read(&writer)?.is_some_and(|saved| saved.tar_of != TarOf::VerifiedBlob)
+        {
+            writer.restart().map_err(classify)?;
+        }
+        let unpacked = self.unpack(writer, &mut buffered(open()?), TarOf::VerifiedBlob)?;
         let tar_bytes_hashed = unpacked.tar_bytes_hashed();
         let (writer, applied) = self.settle(unpacked, open)?;
         writer
@@ -199,11 +196,20 @@ impl LayerIntake<'_> {
     fn take_both(
         &self,
         ingest: Ingest,
-        writer: LayerWriter,
+        mut writer: LayerWriter,
         feed: &mut dyn BlobFeed,
     ) -> Result<IntakeCost, EndpointError> {
+        // A tree is resumed only if the bytes that it was made of are still here, and so are verified with
+        // the rest. Where nothing is left of the blob, its bytes were refused, or never came.
+        if ingest.offset() == 0 && SavedCheckpoint::read(&writer)?.is_some() {
+            writer.restart().map_err(classify)?;
+        }
         let mut incoming = Incoming::new(ingest, feed, self.descriptor.size, self.telling);
-        let unpacked = self.unpack(writer, &mut incoming);
+        let unpacked = if writer.diff_id().digest() == &self.descriptor.digest {
+            self.unpack_plain(writer, &mut incoming)
+        } else {
+            self.unpack(writer, &mut incoming, TarOf::IncomingBlob)
+        };
         // The tar may end before the blob does: padding, or members of another tool.
         let drained = if unpacked.is_ok() {
             incoming.drain()
@@ -252,17 +258,68 @@ impl LayerIntake<'_> {
         Ok(blob)
     }
 
-    /// Inflates `source` on this thread and unpacks it on a second one.
+    /// A layer whose blob is the tar itself, which is hashed once, as a blob. What an earlier process
+    /// unpacked of it nobody has verified: it begins anew.
+    fn unpack_plain(
+        &self,
+        mut writer: LayerWriter,
+        source: &mut dyn BufRead,
+    ) -> Result<Unpacked, EndpointError> {
+        if SavedCheckpoint::read(&writer)?.is_some() {
+            writer.restart().map_err(classify)?;
+        }
+        let options = ApplyOptions {
+            hashed_by_caller: Some(writer.diff_id()),
+            ..self.apply_options()
+        };
+        let (writer, applied) = self.unpack_with(writer, source, &options, TarOf::IncomingBlob)?;
+        let resumed_at = Some(applied.tar_size_bytes);
+        Ok(Unpacked {
+            writer,
+            applied,
+            resumed_at,
+        })
+    }
+
+    /// Hashes the tar while it is unpacked, from where an earlier process stopped.
     fn unpack(
         &self,
         writer: LayerWriter,
         source: &mut dyn BufRead,
+        tar_of: TarOf,
     ) -> Result<Unpacked, EndpointError> {
-        let resume = read_checkpoint(&writer)?;
+        let resume = SavedCheckpoint::read(&writer)?.map(SavedCheckpoint::into_checkpoint);
         let resumed_at = resume.as_ref().map(|checkpoint| checkpoint.hashed_bytes);
+        let options = ApplyOptions {
+            resume,
+            ..self.apply_options()
+        };
+        let (writer, applied) = self.unpack_with(writer, source, &options, tar_of)?;
+        Ok(Unpacked {
+            writer,
+            applied,
+            resumed_at,
+        })
+    }
+
+    fn apply_options(&self) -> ApplyOptions {
+        ApplyOptions {
+            limits: self.limits.clone(),
+            ..ApplyOptions::new(self.store.flavour())
+        }
+    }
+
+    /// Inflates `source` on this thread and unpacks it on a second one.
+    fn unpack_with(
+        &self,
+        writer: LayerWriter,
+        source: &mut dyn BufRead,
+        options: &ApplyOptions,
+        tar_of: TarOf,
+    ) -> Result<(LayerWriter, AppliedLayer), EndpointError> {
         let (sender, receiver) = pipe(PIPE_BUFFERS, PIPE_BUFFER_BYTES);
         let (sent, applied) = std::thread::scope(|scope| {
-            let apply = scope.spawn(|| self.apply(&writer, receiver, resume));
+            let apply = scope.spawn(|| self.apply(&writer, receiver, options, tar_of));
             let sent = Decompressor::new(source, self.limits)
                 .and_then(|mut inflated| sender.write_all_of(&mut inflated));
             if matches!(sent, Ok(Ok(()))) {
@@ -283,11 +340,7 @@ impl LayerIntake<'_> {
             .map_err(|error| self.bad_stream(error))
             .and_then(|_reader_may_be_gone| applied.map_err(|_panic| panicked())?);
         match outcome {
-            Ok(applied) => Ok(Unpacked {
-                writer,
-                applied,
-                resumed_at,
-            }),
+            Ok(applied) => Ok((writer, applied)),
             Err(error) => {
                 if error.kind() == ErrorKind::Corrupt
                     && let Err(second) = writer.abandon()
@@ -303,15 +356,12 @@ impl LayerIntake<'_> {
         &self,
         writer: &LayerWriter,
         mut tar: PipeReader,
-        resume: Option<ApplyCheckpoint>,
+        options: &ApplyOptions,
+        tar_of: TarOf,
     ) -> Result<AppliedLayer, EndpointError> {
-        let options = ApplyOptions {
-            limits: self.limits.clone(),
-            resume,
-            ..ApplyOptions::new(self.store.flavour())
-        };
-        let mut save = |checkpoint: &ApplyCheckpoint| save_checkpoint(writer, checkpoint);
-        apply_layer(&mut tar, writer.tree(), &options, &mut save).map_err(|cause| {
+        let mut save =
+            |checkpoint: &ApplyCheckpoint| SavedCheckpoint::save(tar_of, checkpoint, writer);
+        apply_layer(&mut tar, writer.tree(), options, &mut save).map_err(|cause| {
             let (kind, blob) = (Classified::kind(&cause), self.descriptor.digest);
             EndpointError::new(
                 kind,
@@ -339,7 +389,7 @@ impl LayerIntake<'_> {
         let expected = writer.diff_id();
         if applied.diff_id != expected && resumed_at.is_some() {
             writer.restart().map_err(classify)?;
-            let again = self.unpack(writer, &mut buffered(reopen()?))?;
+            let again = self.unpack(writer, &mut buffered(reopen()?), TarOf::VerifiedBlob)?;
             (writer, applied) = (again.writer, again.applied);
         }
         if applied.diff_id == expected {
@@ -369,22 +419,4 @@ impl LayerIntake<'_> {
 
 fn buffered(file: File) -> BufReader<File> {
     BufReader::with_capacity(FILE_BUFFER_BYTES, file)
-}
-
-fn read_checkpoint(writer: &LayerWriter) -> Result<Option<ApplyCheckpoint>, EndpointError> {
-    let saved = writer.checkpoint::<SavedCheckpoint>().map_err(classify)?;
-    Ok(saved.map(|saved| ApplyCheckpoint {
-        tar_offset: saved.tar_offset,
-        hashed_bytes: saved.hashed_bytes,
-        hasher_state: HasherState::from_bytes(saved.hasher),
-    }))
-}
-
-fn save_checkpoint(writer: &LayerWriter, checkpoint: &ApplyCheckpoint) -> io::Result<()> {
-    let saved = SavedCheckpoint {
-        tar_offset: checkpoint.tar_offset,
-        hashed_bytes: checkpoint.hashed_bytes,
-        hasher: checkpoint.hasher_state.as_bytes().to_vec(),
-    };
-    writer.save_checkpoint(&saved).map_err(io::Error::other)
 }

@@ -26,6 +26,10 @@ pub struct ApplyOptions {
     pub limits: Limits,
     /// The algorithm of the diff ID to compute.
     pub algorithm: Algorithm,
+    /// The diff ID, where the caller hashes the very bytes that it gives and compares them itself: a
+    /// plain layer's blob is its archive. Then nothing is hashed here, no checkpoint is offered, and
+    /// [`AppliedLayer::diff_id`] is this one.
+    pub hashed_by_caller: Option<DiffId>,
     /// Where an interrupted call on the same archive and directory stopped: the checkpoint that it
     /// offered last.
     pub resume: Option<ApplyCheckpoint>,
@@ -41,6 +45,7 @@ impl ApplyOptions {
             flavour,
             limits: Limits::default(),
             algorithm: Algorithm::Sha256,
+            hashed_by_caller: None,
             resume: None,
             checkpoint_interval_bytes: 7 << 20,
         }

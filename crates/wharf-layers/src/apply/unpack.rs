@@ -163,9 +163,12 @@ impl<'a> Unpacker<'a> {
         self.checkpoints.offer()?;
         self.finish_directories()?;
         let (digest, tar_size_bytes) = reader.finish()?;
-        let digest = digest.ok_or(Fault::CheckpointMismatch)?;
+        let diff_id = match self.options.hashed_by_caller {
+            Some(diff_id) => diff_id,
+            None => DiffId::new(digest.ok_or(Fault::CheckpointMismatch)?),
+        };
         Ok(AppliedLayer {
-            diff_id: DiffId::new(digest),
+            diff_id,
             tar_size_bytes,
             content_size_bytes: self.counts.content_bytes,
             disk_size_bytes: self.counts.disk_bytes,
@@ -179,7 +182,9 @@ impl<'a> Unpacker<'a> {
     // Between two entries: begins to write where the last run stopped, and offers checkpoints.
     fn at_boundary<R: BufRead>(&mut self, reader: &mut TarReader<R>) -> Result<(), Fault> {
         let offset = reader.offset();
-        if !self.writing {
+        if self.options.hashed_by_caller.is_some() {
+            self.writing = true;
+        } else if !self.writing {
             let algorithm = self.options.algorithm;
             let (hasher, hashed) = match &self.options.resume {
                 None => (Hasher::new(algorithm), offset),
