@@ -126,6 +126,10 @@ pub(crate) fn assert_nothing_visible(what: &str, sandbox: &Sandbox, layers: &[&B
 #[track_caller]
 pub(crate) fn assert_sound(what: &str, sandbox: &Sandbox) {
     for name in names(&sandbox.root().join("blobs/sha256")) {
+        // Somebody died between writing a document and naming it; `prune` takes it away when it is old.
+        if Path::new(&name).extension().is_some_and(|end| end == "tmp") {
+            continue;
+        }
         let content = read(&sandbox.root().join("blobs/sha256").join(&name));
         assert_eq!(
             Digest::of(&content).hex(),

@@ -12,4 +12,5 @@
 mod fixture;
 mod images;
 mod local;
+mod processes;
 mod registries;
