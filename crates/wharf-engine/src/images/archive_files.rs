@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use wharf_layers::{Entry, EntryKind, Limits, TarReader};
-use wharf_transfer::{ArchiveFiles, EndpointError, ErrorKind};
+use wharf_layers::{Entry, EntryKind, Limits, TarError, TarReader};
+use wharf_transfer::{ArchiveError, ArchiveFiles, EndpointError, ErrorKind};
 
 use crate::error::{EngineError, classify, failure};
 use crate::intake::BlobFeed;
@@ -64,7 +64,7 @@ impl TarFiles {
         );
         let mut entry = Entry::default();
         let mut places = HashMap::new();
-        while tar.read_entry(&mut entry).map_err(classify)? {
+        while read_entry(&mut tar, &mut entry, places.is_empty())? {
             if places.len() >= ENTRY_LIMIT {
                 let text = format!("the archive has more than {ENTRY_LIMIT} files");
                 return Err(failure(ErrorKind::Invalid, text));
@@ -105,6 +105,20 @@ impl TarFiles {
         }
         None
     }
+}
+
+/// The next entry. A file that is wrong from its first byte is no damaged archive, but none at all.
+fn read_entry(
+    tar: &mut TarReader<impl BufRead>,
+    entry: &mut Entry,
+    is_first: bool,
+) -> Result<bool, EngineError> {
+    tar.read_entry(entry).map_err(|error| match error {
+        TarError::Checksum { offset: 0 } | TarError::Truncated if is_first => {
+            classify(ArchiveError::NotAnArchive)
+        }
+        error => classify(error),
+    })
 }
 
 impl ArchiveFiles for TarFiles {

@@ -9,6 +9,7 @@
     reason = "a test's set-up that fails ends the test"
 )]
 
+mod archives;
 mod fixture;
 mod images;
 mod local;

@@ -167,3 +167,43 @@ fn privileged_an_opaque_root_hides_all_below() {
     );
     assert_same(&expected, &tree);
 }
+
+/// A layer may leave out directories that its files lie in. Dockerd then shows plain ones, and so do we, since layers are
+/// unpacked alone; umoci, which unpacks all of them into one tree, shows those of the layers below.
+#[test]
+fn privileged_directories_that_are_not_written_down_are_those_of_dockerd() {
+    let sandbox = Sandbox::new();
+    let (Some(registry), Some(daemon)) = (TestRegistry::start(), DockerDaemon::start()) else {
+        return;
+    };
+    let below = TarBuilder::new()
+        .entry(&Entry::directory("tmp").mode(0o1777).owner(5, 6))
+        .directory("bin")
+        .symlink("lib", "bin")
+        .finish();
+    let above = TarBuilder::new()
+        .file("tmp/x", "x")
+        .file("srv/deep/y", "y")
+        .file("lib/z", "z")
+        .finish();
+    let image = ImageBuilder::new()
+        .layer(below, "ADD below /")
+        .layer(above, "ADD above /")
+        .build();
+    registry.push(&image.artifact(), "sparse", "1.0");
+    let name = format!("{}/sparse:1.0", registry.address());
+    sandbox.wharf(["pull", "--quiet", &name]).run().success();
+    let pull = daemon.docker(&sandbox, ["pull", "--quiet", &name]);
+    pull.run().success();
+    let mounted = Mounted::new(&sandbox, &name);
+    let theirs = DockerTree::new(&sandbox, &daemon, &name);
+    let [theirs, ours] = [theirs.folder.as_path(), mounted.path()].map(|top| {
+        let mut tree = list_tree(top);
+        // Theirs are of this moment, ours of the layer's.
+        for directory in tree.iter_mut().filter(|entry| entry.kind == "directory") {
+            directory.modified_ns = 0;
+        }
+        tree
+    });
+    assert_same(&theirs, &ours);
+}
