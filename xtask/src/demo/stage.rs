@@ -24,7 +24,7 @@ impl Stage {
     )]
     pub(crate) fn new(binaries: &Path) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("wharf-demo-{}", std::process::id()));
-        for name in ["home", "work"] {
+        for name in ["home", "work", "run"] {
             fs::create_dir_all(folder.join(name))
                 .with_context(|| format!("making {}", folder.display()))?;
         }
@@ -66,7 +66,6 @@ impl Stage {
             .env("PATH", &self.path)
             .env("HOME", self.folder.join("home"))
             .env("TMPDIR", &self.folder)
-            .env("DOCKER_CONFIG", self.folder.join("home/.docker"))
             .env("XDG_RUNTIME_DIR", self.folder.join("run"))
             .env("WHARF_ROOT", self.folder.join("store"))
             .env("LC_ALL", "C.UTF-8");
