@@ -11,7 +11,7 @@ use crate::auth::credentials::CredentialSource;
 use crate::config::ClientConfig;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
-use crate::http::proxy::ProxyError;
+use crate::http::proxy::{ProxyError, without_password};
 use crate::http::tls::TlsError;
 use crate::repository::RepositoryClient;
 
@@ -47,6 +47,14 @@ pub enum ClientConfigError {
         url: String,
         /// What is wrong.
         reason: &'static str,
+    },
+    /// An insecure registry that is neither a host nor a network.
+    #[error(
+        "insecure registry {entry:?} is not valid: write HOST, HOST:PORT, or a network as 10.0.0.0/8"
+    )]
+    Insecure {
+        /// As configured.
+        entry: String,
     },
 }
 
@@ -136,11 +144,9 @@ pub(crate) fn host_of(domain: &str) -> &str {
 
 // moby `registry/config.go`, `ValidateMirror`.
 fn mirror_url(text: &str) -> Result<Url, ClientConfigError> {
-    let invalid = |reason| ClientConfigError::Mirror {
-        url: text.to_owned(),
-        reason,
-    };
-    let url = Url::parse(text).map_err(|_error| invalid("not a URL"))?;
+    let refused = |url, reason| ClientConfigError::Mirror { url, reason };
+    let url = Url::parse(text).map_err(|_error| refused(text.to_owned(), "not a URL"))?;
+    let invalid = |reason| refused(without_password(&url), reason);
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid("unsupported scheme; use https:// or http://"));
     }

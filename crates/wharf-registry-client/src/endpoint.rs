@@ -251,11 +251,12 @@ pub(crate) fn request_error(outgoing: &Outgoing, error: ExchangeError) -> Reques
             reason,
         },
         ExchangeFailure::Transport(source) if source.is_before_request() => {
-            // Docker tries the API's root first; searches are of the API before it, which has none.
-            let base_url = if url.path().starts_with("/v1/") {
-                without_password(&url)
-            } else {
+            // Docker tries the API's root first; searches are of the API before it, which has none, and what is
+            // no registry has no API.
+            let base_url = if url.path().starts_with("/v2/") {
                 format!("{}://{}/v2/", url.scheme(), host_and_port(&url))
+            } else {
+                without_password(&url)
             };
             RequestError::Unreachable {
                 method: Method::GET,

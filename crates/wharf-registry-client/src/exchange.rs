@@ -12,11 +12,12 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use url::Url;
 
+use crate::client::ClientConfigError;
 use crate::config::ClientConfig;
 use crate::error::RedirectError;
 use crate::http::body::{RequestBody, ResponseBody};
 use crate::http::error::TransportError;
-use crate::http::proxy::{ProxyError, without_password};
+use crate::http::proxy::without_password;
 use crate::http::transport::Transport;
 use crate::insecure::InsecureRegistries;
 
@@ -86,11 +87,11 @@ pub(crate) enum ExchangeFailure {
 }
 
 impl Exchange {
-    pub(crate) fn new(config: &ClientConfig) -> Result<Self, ProxyError> {
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, ClientConfigError> {
         let user_agent = HeaderValue::from_str(&config.user_agent);
         Ok(Self {
             transport: Transport::new(config)?,
-            insecure: InsecureRegistries::new(&config.insecure_registries),
+            insecure: InsecureRegistries::new(&config.insecure_registries)?,
             user_agent: user_agent.unwrap_or(HeaderValue::from_static("wharf")),
         })
     }
@@ -163,7 +164,15 @@ impl Exchange {
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.transport.send(url, tls, request).await
+        let sent = self.transport.send(url, tls, request).await;
+        let (method, url) = (&outgoing.method, without_password(url));
+        match &sent {
+            Ok(response) => {
+                tracing::debug!(%method, url, status = response.status().as_u16(), "answered");
+            }
+            Err(error) => tracing::debug!(%method, url, %error, "not answered"),
+        }
+        sent
     }
 
     /// Whether `target` need not show a verified certificate. The same host on another port (a token

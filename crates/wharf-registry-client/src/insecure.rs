@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use crate::client::ClientConfigError;
 use crate::http::cidr::Cidr;
 use crate::http::connect::Resolver;
 
@@ -16,22 +17,28 @@ pub(crate) struct InsecureRegistries {
 }
 
 impl InsecureRegistries {
-    /// An entry may also be a URL, whose host then counts, as in Docker.
-    pub(crate) fn new(entries: &[String]) -> Self {
+    /// An entry may also be a URL, whose host then counts, as in Docker. One that could never match is refused:
+    /// whoever wrote it meant something else.
+    pub(crate) fn new(entries: &[String]) -> Result<Self, ClientConfigError> {
         let mut names = HashSet::new();
         let mut networks = Vec::new();
-        for entry in entries {
-            let entry = entry.trim().to_ascii_lowercase();
+        for given in entries {
+            let entry = given.trim().to_ascii_lowercase();
             if let Some(network) = Cidr::parse(&entry) {
                 networks.push(network);
                 continue;
             }
             let host = entry
                 .split_once("://")
-                .map_or(entry.as_str(), |(_, rest)| rest);
-            names.insert(host.trim_end_matches('/').to_owned());
+                .map_or(entry.as_str(), |(_, rest)| rest)
+                .trim_end_matches('/');
+            if !is_host(host) {
+                let entry = given.clone();
+                return Err(ClientConfigError::Insecure { entry });
+            }
+            names.insert(host.to_owned());
         }
-        Self { names, networks }
+        Ok(Self { names, networks })
     }
 
     /// Whether `host` (`host[:port]`, as in the image's name) is insecure. A name is looked up for
@@ -71,6 +78,12 @@ impl InsecureRegistries {
     }
 }
 
+/// `HOST` or `HOST:PORT`, and nothing else.
+fn is_host(text: &str) -> bool {
+    let only_host = !text.contains(['/', '?', '#', '@', '*', '\\']) && !text.ends_with(':');
+    only_host && Url::parse(&format!("https://{text}/")).is_ok()
+}
+
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -82,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn names_networks_and_loopback() {
         let entries = ["Reg.Example:5000", "10.0.0.0/8", "http://plain.example/"];
-        let insecure = InsecureRegistries::new(&entries.map(str::to_owned));
+        let insecure = InsecureRegistries::new(&entries.map(str::to_owned)).unwrap();
         for (host, expected) in [
             ("reg.example:5000", true),
             ("reg.example", false),
@@ -97,6 +110,28 @@ mod tests {
             ("other.example", false),
         ] {
             assert_eq!(insecure.contains(host, None).await, expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_registry_is_refused() {
+        for (entry, valid) in [
+            ("reg.example", true),
+            ("[::1]:5000", true),
+            ("fd00::/8", true),
+            ("my_registry:5000", true),
+            ("", false),
+            ("http://", false),
+            ("a b", false),
+            ("10.0.0/8", false),
+            ("10.0.0.0/33", false),
+            ("reg.example/team", false),
+            ("*.example", false),
+            ("reg.example:http", false),
+            ("user@reg.example", false),
+        ] {
+            let read = InsecureRegistries::new(&[entry.to_owned()]);
+            assert_eq!(read.is_ok(), valid, "{entry}");
         }
     }
 }

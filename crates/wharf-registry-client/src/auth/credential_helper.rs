@@ -51,8 +51,16 @@ pub enum HelperError {
         /// As configured.
         name: String,
     },
+    /// There is no such program.
+    #[error("error {} credentials - err: exec: \"docker-credential-{name}\": executable file not found in $PATH, out: ``", .action.word())]
+    Missing {
+        /// What it was asked to do.
+        action: HelperAction,
+        /// The helper.
+        name: String,
+    },
     /// The program does not start.
-    #[error("error {} credentials - err: exec: \"docker-credential-{name}\": {}, out: ``", .action.word(), start_text(.source))]
+    #[error("error {} credentials - err: exec: \"docker-credential-{name}\": {source}, out: ``", .action.word())]
     Start {
         /// What it was asked to do.
         action: HelperAction,
@@ -232,11 +240,7 @@ impl CredentialHelper {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         let started = command.spawn();
-        let mut child = started.map_err(|source| HelperError::Start {
-            action,
-            name: self.name.clone(),
-            source,
-        })?;
+        let mut child = started.map_err(|source| self.not_started(action, source))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let talk = async {
             if let Some(mut stdin) = stdin {
@@ -264,7 +268,8 @@ impl CredentialHelper {
             return Ok(Some(output));
         }
         let said = String::from_utf8_lossy(&output);
-        if said.trim() == NOT_FOUND {
+        // What is to be kept cannot be missing: then these words are a failure like any other.
+        if said.trim() == NOT_FOUND && action != HelperAction::Store {
             return Ok(None);
         }
         Err(HelperError::Failed {
@@ -281,6 +286,18 @@ impl CredentialHelper {
         output: &[u8],
     ) -> Result<T, HelperError> {
         serde_json::from_slice(output).map_err(|source| self.answer(action, source))
+    }
+
+    fn not_started(&self, action: HelperAction, source: io::Error) -> HelperError {
+        let name = self.name.clone();
+        if source.kind() == io::ErrorKind::NotFound {
+            return HelperError::Missing { action, name };
+        }
+        HelperError::Start {
+            action,
+            name,
+            source,
+        }
     }
 
     fn answer(&self, action: HelperAction, source: serde_json::Error) -> HelperError {
@@ -301,12 +318,4 @@ async fn read_limited(stdout: impl AsyncRead + Unpin, output: &mut Vec<u8>) -> i
         return Err(io::Error::other("the answer is too long"));
     }
     Ok(())
-}
-
-// Go's `os/exec`.
-fn start_text(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::NotFound {
-        return "executable file not found in $PATH".to_owned();
-    }
-    error.to_string()
 }

@@ -279,6 +279,25 @@ async fn helpers_give_credentials() {
 }
 
 #[tokio::test]
+async fn a_helper_that_does_not_keep_what_it_is_given_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    install_helper(
+        folder.path(),
+        "empty",
+        "cat >/dev/null; echo 'credentials not found in native keychain'; exit 1",
+    );
+    let mut source = credentials(folder.path(), r#"{"credsStore":"empty"}"#);
+    let error = source
+        .store("x", "emon", &password("emon", "pw"))
+        .await
+        .unwrap_err();
+    let expected = "error storing credentials - err: docker-credential-empty: exit status: 1, \
+         out: `credentials not found in native keychain`";
+    assert_eq!(error.to_string(), expected);
+    source.erase("x").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_helper_that_hangs_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     install_helper(folder.path(), "slow", "exec sleep 60");
