@@ -17,7 +17,7 @@ use wharf_oci::{
 use wharf_transfer::{BLOBS_FOLDER, ErrorKind, OCI_LAYOUT_DOCUMENT, blob_path};
 
 use crate::engine::Engine;
-use crate::error::{EngineError, classify, failure, wrong_platform};
+use crate::error::{Classified, EngineError, classify, failure, wrong_platform};
 
 /// What to save.
 #[derive(Debug, Clone)]
@@ -26,6 +26,19 @@ pub struct SaveRequest {
     pub images: Vec<String>,
     /// Only if the image is for this platform.
     pub platform: Option<Platform>,
+}
+
+/// The archive did not come to its end: its target takes no more, or a blob cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the archive")]
+struct SaveError {
+    source: io::Error,
+}
+
+impl Classified for SaveError {
+    fn kind(&self) -> ErrorKind {
+        Classified::kind(&self.source)
+    }
 }
 
 /// One manifest of the archive with the names it gets there. An image may have several, with other forms of its layers,
@@ -217,7 +230,7 @@ impl Contents {
     fn write(self, store: &ImageStore, target: File) -> Result<(), EngineError> {
         let mut tar = TarWriter::new(target);
         self.write_all(store, &mut tar)?;
-        tar.finish().map(drop).map_err(classify)
+        tar.finish().map(drop).map_err(not_written)
     }
 
     fn write_all(&self, store: &ImageStore, tar: &mut TarWriter<File>) -> Result<(), EngineError> {
@@ -228,16 +241,16 @@ impl Contents {
             .map(|digest| digest.algorithm().name())
             .collect();
         tar.append_bytes(&folder(format!("{BLOBS_FOLDER}/")), &[])
-            .map_err(classify)?;
+            .map_err(not_written)?;
         for algorithm in algorithms {
             let name = format!("{BLOBS_FOLDER}/{algorithm}/");
-            tar.append_bytes(&folder(name), &[]).map_err(classify)?;
+            tar.append_bytes(&folder(name), &[]).map_err(not_written)?;
         }
         for (digest, size) in &self.blobs {
             let mut entry = file(&blob_path(digest));
             entry.size_bytes = *size;
             let blob = store.blobs().open_blob(digest).map_err(classify)?;
-            tar.append(&entry, blob).map_err(classify)?;
+            tar.append(&entry, blob).map_err(not_written)?;
         }
         let index = json!({
             "schemaVersion": 2,
@@ -252,10 +265,14 @@ impl Contents {
             ),
             ("oci-layout", OCI_LAYOUT_DOCUMENT.to_owned()),
         ] {
-            append_document(tar, name, &document).map_err(classify)?;
+            append_document(tar, name, &document).map_err(not_written)?;
         }
         Ok(())
     }
+}
+
+fn not_written(source: io::Error) -> EngineError {
+    classify(SaveError { source })
 }
 
 fn append_document(tar: &mut TarWriter<File>, name: &str, document: &str) -> io::Result<()> {
