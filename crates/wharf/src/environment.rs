@@ -1,7 +1,14 @@
 //! The one place that reads the environment. Everything else is told.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// The machine's accounts, which tell where a user's home is if `HOME` does not.
+const ACCOUNTS: &str = "/etc/passwd";
+/// No machine has more local accounts than this much text holds.
+const MAX_ACCOUNTS_BYTES: u64 = 4 << 20;
 
 /// A variable that Wharf knows, for `docs/cli/environment.md`.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +91,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "HOME",
-        meaning: "Where `~/.docker` and the defaults of the `XDG_` folders are",
+        meaning: "Where `~/.docker` and the defaults of the `XDG_` folders are (default: as `/etc/passwd` says)",
     },
     Variable {
         name: "XDG_DATA_HOME",
@@ -141,7 +148,11 @@ impl Environment {
         reason = "this is the place that reads the environment"
     )]
     pub(crate) fn read() -> Self {
-        Self::from_lookup(|name| std::env::var_os(name))
+        let mut environment = Self::from_lookup(|name| std::env::var_os(name));
+        if environment.home.is_none() {
+            environment.home = home_of_account(Path::new(ACCOUNTS));
+        }
+        environment
     }
 
     /// Reads through a function, which tests give. An empty variable is one that is not set.
@@ -200,6 +211,26 @@ impl Environment {
     }
 }
 
+/// The home folder that the machine's list of accounts gives this user, as Go's `os/user` finds it for Docker.
+fn home_of_account(accounts: &Path) -> Option<PathBuf> {
+    let file = std::fs::File::open(accounts).ok()?;
+    let mut text = Vec::new();
+    file.take(MAX_ACCOUNTS_BYTES).read_to_end(&mut text).ok()?;
+    let user = rustix::process::geteuid().as_raw().to_string();
+    home_in(&text, &user)
+}
+
+/// The sixth field of the line whose third is `user`.
+fn home_in(accounts: &[u8], user: &str) -> Option<PathBuf> {
+    let mut lines = accounts.split(|byte| *byte == b'\n');
+    let home = lines.find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':').skip(2);
+        (fields.next()? == user.as_bytes()).then(|| fields.nth(2))?
+    })?;
+    let home = PathBuf::from(OsStr::from_bytes(home));
+    home.is_absolute().then_some(home)
+}
+
 fn lossless_text(value: &OsStr) -> String {
     value.to_string_lossy().into_owned()
 }
@@ -239,6 +270,19 @@ mod tests {
         let relative = environment(&[("HOME", "/h"), ("XDG_DATA_HOME", "data")]);
         assert_eq!(relative.user_data_folder(), Some("/h/.local/share".into()));
         assert_eq!(environment(&[]).user_data_folder(), None);
+    }
+
+    #[test]
+    fn homes_are_found_in_the_list_of_accounts() {
+        let accounts = b"root:x:0:0:root:/root:/bin/sh\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\nghost:x:7:7::rel:\n";
+        for (user, home) in [
+            ("0", Some("/root")),
+            ("1000", Some("/home/anna")),
+            ("7", None),
+            ("100", None),
+        ] {
+            assert_eq!(home_in(accounts, user), home.map(PathBuf::from), "{user}");
+        }
     }
 
     #[test]

@@ -82,9 +82,10 @@ impl Session {
         })?;
         let docker_config_folder = match globals.some_text(&CONFIG) {
             Some(folder) => PathBuf::from(folder),
+            // Nobody's home: nothing is found there, and nothing can be written.
             None => environment
                 .docker_config_folder()
-                .unwrap_or_else(|| "/nonexistent".into()),
+                .unwrap_or_else(|| "/dev/null".into()),
         };
         Ok((configuration, docker_config_folder))
     }

@@ -13,8 +13,10 @@ pub(crate) const DEBUG: Flag =
 pub(crate) const HOST: Flag = Flag::list("host", "Refused: there is no daemon to connect to")
     .letter('H')
     .hidden();
-pub(crate) const LOG_FORMAT: Flag =
-    Flag::text("log-format", "How log lines look (\"text\", \"json\")").default("text");
+pub(crate) const LOG_FORMAT: Flag = Flag::text(
+    "log-format",
+    "How log lines look (\"text\", \"json\") (default \"text\")",
+);
 pub(crate) const LOG_LEVEL: Flag = Flag::text(
     "log-level",
     "Set the logging level (\"trace\", \"debug\", \"info\", \"warn\", \"error\", \"off\") (default \"warn\")",

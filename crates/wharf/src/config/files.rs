@@ -65,6 +65,8 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         source: Box<toml::de::Error>,
     },
+    #[error("WHARF_CONFIG names {}, which is not there", path.display())]
+    Missing { path: PathBuf },
     #[error("{}: `{key}` must be at least 1", path.display())]
     Zero { path: PathBuf, key: &'static str },
     #[error("{}: `root` must be an absolute path, and \"{}\" is none", path.display(), root.display())]
@@ -100,6 +102,10 @@ impl Configuration {
             .iter()
             .map(|path| read_toml(path))
             .collect::<Result<Vec<_>, _>>()?;
+        if let (Some(path), [None]) = (&environment.wharf_config, own.as_slice()) {
+            let path = path.clone();
+            return Err(ConfigError::Missing { path });
+        }
         let own: Vec<WharfToml> = own.into_iter().flatten().collect();
         let docker = places
             .daemon_jsons

@@ -117,8 +117,7 @@ fn given(session: &Session, matches: &Matches) -> anyhow::Result<(String, Secret
             .take(MAX_PASSWORD_BYTES)
             .read_to_string(&mut text)
             .context("cannot read stdin")?;
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        password = Secret::new(text.strip_suffix('\r').unwrap_or(text));
+        password = Secret::new(text.trim_end_matches(['\n', '\r']));
     }
     Ok((username, password))
 }

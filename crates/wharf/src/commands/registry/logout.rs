@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use wharf_registry_client::{credential_key, registry_domain};
 
 use crate::arguments::{Command, Matches, Positionals, Run, Work};
+use crate::exit;
 use crate::session::Session;
 
 pub(crate) const COMMAND: Command = Command {
@@ -38,7 +39,8 @@ async fn logout(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode
     };
     if let Err(failure) = erased {
         session.printer().error_line(&format!(
-            "WARNING: could not erase credentials:\n{domain}: {failure:#}"
+            "WARNING: could not erase credentials:\n{domain}: {}",
+            exit::text(&failure)
         ));
     }
     Ok(ExitCode::SUCCESS)
