@@ -53,7 +53,7 @@ struct Arguments {
     #[arg(long, value_name = "IMAGE", value_delimiter = ',')]
     images: Vec<String>,
     /// What the stores under test lie on
-    #[arg(long, value_enum, default_value_t = VolumeKind::Ext4)]
+    #[arg(long, value_enum, default_value_t = VolumeKind::Tmpfs)]
     volume: VolumeKind,
     /// How often the interrupted pull is killed
     #[arg(long, value_name = "N", default_value_t = 100)]

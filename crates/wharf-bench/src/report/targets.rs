@@ -59,9 +59,12 @@ fn targets(results: &Results) -> Vec<Target> {
     );
     for case in ["save", "load"] {
         for subject in ["docker archive", "oci archive"] {
+            // Skopeo loads nothing: it copies blobs into a folder and unpacks none.
             let peers = [Tool::Dockerd, Tool::Podman, Tool::Skopeo];
-            let best = peers
+            let peers = peers
                 .iter()
+                .filter(|peer| case == "save" || **peer != Tool::Skopeo);
+            let best = peers
                 .filter_map(|peer| figure(case, subject, *peer, wall))
                 .min_by(f64::total_cmp);
             add(
