@@ -162,6 +162,7 @@ impl Classified for RecordImageError {
             Self::LeaseEnded => ErrorKind::Unavailable,
             Self::Io { source, .. } => Classified::kind(source),
             Self::Blobs(error) => error.kind(),
+            Self::Name(error) => error.kind(),
             Self::Records(error) => error.kind(),
         }
     }

@@ -64,6 +64,11 @@ impl LocalSink {
         self
     }
 
+    /// Keeps what came in until the image is recorded.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     /// A single manifest may be for another platform than was asked for. The text is Docker's.
     fn check_platform(&self, graph: &ImageGraph) -> Result<(), EndpointError> {
         let Some((reference, wanted)) = &self.wanted else {
@@ -175,16 +180,17 @@ impl ImageSink for LocalSink {
         }
     }
 
+    /// Only the documents: the image is recorded together with its names.
     async fn put_image(
         &self,
         parts: &ImageParts,
         _role: ManifestRole,
     ) -> Result<(), EndpointError> {
         let (store, parts) = (&self.store, parts.clone());
-        let Some(config) = &parts.image else {
+        if parts.image.is_none() {
             let text = format!("{} is not an image", parts.manifest.digest());
             return Err(failure(ErrorKind::Invalid, text));
-        };
+        }
         let blobs = store.blobs();
         blobs
             .put_document(&parts.config.digest, &parts.config_bytes)
@@ -192,10 +198,6 @@ impl ImageSink for LocalSink {
         let manifest = &parts.manifest;
         blobs
             .put_document(manifest.digest().digest(), manifest.bytes())
-            .map_err(classify)?;
-        let layers = recorded_layers(store, &parts.layers)?;
-        store
-            .record_image(manifest, config, &layers, &self.lease)
             .map_err(classify)?;
         Ok(())
     }

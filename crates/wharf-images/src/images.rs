@@ -13,7 +13,7 @@ use wharf_oci::{
 
 use crate::layers::LayerRecord;
 use crate::leases::Lease;
-use crate::names::NameRecord;
+use crate::names::{NameError, NameRecord};
 use crate::records::{Durability, ImageRow, NewImage, RecordsError, Session};
 use crate::store::ImageStore;
 
@@ -118,12 +118,42 @@ pub enum RecordImageError {
     /// The blobs failed.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// A name cannot be given.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The records failed.
     #[error(transparent)]
     Records(#[from] RecordsError),
 }
 
 impl ImageStore {
+    /// As [`ImageStore::record_image`], and gives the image `names` in the same step: nobody sees it without, so that
+    /// nobody takes it for a dangling one and removes it, and a process that dies leaves no image without a name. Tells what
+    /// each name pointed to before.
+    pub fn record_named_image(
+        &self,
+        manifest: &RawManifest,
+        config: &ImageConfig,
+        layers: &[(Descriptor, LayerRecord)],
+        lease: &Lease,
+        names: &[NameRecord],
+    ) -> Result<Vec<Option<NameRecord>>, RecordImageError> {
+        let mut previous = Vec::new();
+        self.record(
+            manifest,
+            config,
+            layers,
+            |session| check_lease(session, lease),
+            |session| {
+                if !names.is_empty() {
+                    previous = self.shared.put_names(session, names)?;
+                }
+                Ok(())
+            },
+        )?;
+        Ok(previous)
+    }
+
     /// Records an image whose manifest, config, layer blobs and unpacked layers are all in the store
     /// and under `lease`. `layers` are the manifest's, from the base up, with what they unpacked to.
     /// An image that is recorded already gains the manifest.
@@ -134,12 +164,8 @@ impl ImageStore {
         layers: &[(Descriptor, LayerRecord)],
         lease: &Lease,
     ) -> Result<ImageRecord, RecordImageError> {
-        self.record(manifest, config, layers, |session| {
-            if session.lease_holds(lease.id)? {
-                return Ok(());
-            }
-            Err(RecordImageError::LeaseEnded)
-        })
+        let guard = |session: &Session<'_>| check_lease(session, lease);
+        self.record(manifest, config, layers, guard, |_| Ok(()))
     }
 
     /// As [`ImageStore::record_image`], for content that is known to be here by a check or a rebuild,
@@ -150,16 +176,17 @@ impl ImageStore {
         config: &ImageConfig,
         layers: &[(Descriptor, LayerRecord)],
     ) -> Result<ImageRecord, RecordImageError> {
-        self.record(manifest, config, layers, |_| Ok(()))
+        self.record(manifest, config, layers, |_| Ok(()), |_| Ok(()))
     }
 
-    // `guard` is asked inside the transaction.
+    // `guard` is asked first inside the transaction, and `then` is done at its end.
     fn record(
         &self,
         manifest: &RawManifest,
         config: &ImageConfig,
         layers: &[(Descriptor, LayerRecord)],
         guard: impl FnOnce(&Session<'_>) -> Result<(), RecordImageError>,
+        then: impl FnOnce(&Session<'_>) -> Result<(), RecordImageError>,
     ) -> Result<ImageRecord, RecordImageError> {
         let parsed = image_manifest(manifest)?;
         check_agreement(manifest.digest(), &parsed, config, layers)?;
@@ -194,6 +221,7 @@ impl ImageStore {
                 session.put_layer(layer)?;
                 session.put_layer_blob(blob, layer.diff_id)?;
             }
+            then(session)?;
             self.shared.step("record: before commit");
             read_image(session, row.id)?
                 .ok_or_else(|| RecordImageError::NotAnImage(manifest.digest()))
@@ -239,6 +267,13 @@ impl ImageStore {
         }
         Ok(())
     }
+}
+
+fn check_lease(session: &Session<'_>, lease: &Lease) -> Result<(), RecordImageError> {
+    if session.lease_holds(lease.id)? {
+        return Ok(());
+    }
+    Err(RecordImageError::LeaseEnded)
 }
 
 /// The image with everything that hangs on it.

@@ -231,7 +231,9 @@ impl ImageStore {
     pub(crate) fn layer_beside(&self, diff_id: DiffId) -> Result<Option<LayerWriter>, LayerError> {
         let directory = self.shared.partial_layer_path(diff_id);
         loop {
-            make_folder(&directory)?;
+            if !make_partial_folder(&directory)? {
+                continue;
+            }
             match FileLock::try_acquire(&directory.join("lock")) {
                 Ok(Some(lock)) => return self.writer(diff_id, directory, lock).map(Some),
                 Ok(None) => return Ok(None),
@@ -251,12 +253,15 @@ impl ImageStore {
             if let Some(found) = self.layer(diff_id)? {
                 return Ok(Some(LayerSlot::Present(found)));
             }
-            make_folder(&directory)?;
+            if !make_partial_folder(&directory)? {
+                continue;
+            }
             match acquire(&directory.join("lock")) {
                 Ok(Some(lock)) => {
                     // The process before us may have finished it while we waited.
                     if let Some(found) = self.layer(diff_id)? {
-                        remove_tree(&directory)?;
+                        // At once, so that nobody makes a lock in a folder that is on its way out.
+                        self.shared.delete_tree(&directory)?;
                         return Ok(Some(LayerSlot::Present(found)));
                     }
                     let writer = self.writer(diff_id, directory, lock)?;
@@ -559,6 +564,16 @@ fn make_folder(path: &Path) -> Result<(), LayerError> {
         // A layer need not say what the root folder is like: then it is so, whatever the umask.
         .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o755)))
         .map_err(io_error(path))
+}
+
+/// As [`make_folder`], for a folder that another process may rename at any moment: whether it was there long enough to be
+/// seen. Its mode matters to nobody but its owner.
+fn make_partial_folder(path: &Path) -> Result<bool, LayerError> {
+    match std::fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(path.is_dir()),
+        Err(error) => Err(io_error(path)(error)),
+    }
 }
 
 fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), LayerError> {

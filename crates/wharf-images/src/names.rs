@@ -93,22 +93,7 @@ impl ImageStore {
     /// tag and the digest form of a name so.
     pub fn set_names(&self, records: &[NameRecord]) -> Result<Vec<Option<NameRecord>>, NameError> {
         self.shared.records.write(Durability::Durable, |session| {
-            let mut previous = Vec::with_capacity(records.len());
-            for record in records {
-                if record.name.tag().is_some() == record.name.digest().is_some() {
-                    return Err(NameError::Form(record.name.clone()));
-                }
-                if session.image(record.image)?.is_none() {
-                    return Err(NameError::NoSuchImage(record.image));
-                }
-                if record.target.digest != *record.manifest.digest() {
-                    session.put_edge(&record.target.digest, record.manifest.digest())?;
-                }
-                previous.push(session.name(&record.name)?);
-                session.put_name(record)?;
-            }
-            self.shared.write_journal(session)?;
-            Ok(previous)
+            self.shared.put_names(session, records)
         })
     }
 
@@ -162,6 +147,30 @@ impl ImageStore {
 }
 
 impl Shared {
+    /// What [`ImageStore::set_names`] does, inside a transaction.
+    pub(crate) fn put_names(
+        &self,
+        session: &Session<'_>,
+        records: &[NameRecord],
+    ) -> Result<Vec<Option<NameRecord>>, NameError> {
+        let mut previous = Vec::with_capacity(records.len());
+        for record in records {
+            if record.name.tag().is_some() == record.name.digest().is_some() {
+                return Err(NameError::Form(record.name.clone()));
+            }
+            if session.image(record.image)?.is_none() {
+                return Err(NameError::NoSuchImage(record.image));
+            }
+            if record.target.digest != *record.manifest.digest() {
+                session.put_edge(&record.target.digest, record.manifest.digest())?;
+            }
+            previous.push(session.name(&record.name)?);
+            session.put_name(record)?;
+        }
+        self.write_journal(session)?;
+        Ok(previous)
+    }
+
     /// What `names.json` says; nothing if it was never written.
     pub(crate) fn read_journal(&self) -> io::Result<Vec<NameRecord>> {
         let bytes = match std::fs::read(self.root.join(JOURNAL_FILE)) {

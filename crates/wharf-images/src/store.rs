@@ -275,7 +275,8 @@ fn read_store_file(root: &Path) -> Result<Option<StoreFile>, OpenError> {
 fn create(root: &Path, flavour: Flavour) -> Result<StoreFile, OpenError> {
     make_folder(root)?;
     let lock = root.join(STORE_LOCK);
-    if !lock.exists() && !looks_empty(root)? {
+    // In this order: another process that makes the store now makes its lock before everything else.
+    if !looks_empty(root)? && !lock.exists() {
         return Err(OpenError::Foreign {
             root: root.to_path_buf(),
         });

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read};
 
 use serde_json::{Map, Value, json};
 use wharf_blobs::Spool;
-use wharf_images::Lease;
+use wharf_images::{Lease, NameRecord};
 use wharf_layers::{Compression, Decompressor, MAGIC_BYTES, detect};
 use wharf_oci::{
     Algorithm, Descriptor, DiffId, Hasher, ImageConfig, ImageId, Manifest, MediaType, Platform,
@@ -85,17 +85,17 @@ impl Engine {
             .put_document(manifest.digest().digest(), manifest.bytes())
             .map_err(classify)?;
         let recorded = recorded_layers(store, &[layer])?;
-        let record = store
-            .record_image(&manifest, &config, &recorded, &lease)
+        let name = request.reference.clone().map(|name| NameRecord {
+            name: name.or_latest(),
+            target: manifest.descriptor(),
+            manifest: manifest.digest(),
+            image: config.id(),
+            updated: store.clock().now(),
+        });
+        store
+            .record_named_image(&manifest, &config, &recorded, &lease, name.as_slice())
             .map_err(classify)?;
-        if let Some(name) = &request.reference {
-            let name = name.clone().or_latest();
-            let target = manifest.descriptor();
-            store
-                .set_name(&name, &target, manifest.digest(), record.id)
-                .map_err(classify)?;
-        }
-        Ok(record.id)
+        Ok(config.id())
     }
 
     /// Stores the archive as a blob: as it is where registries know its compression, plain otherwise.

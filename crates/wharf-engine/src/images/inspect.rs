@@ -54,8 +54,16 @@ impl Engine {
 
     /// The image's config, verified.
     pub(crate) fn config(&self, image: &ImageRecord) -> Result<ImageConfig, EngineError> {
-        let blobs = self.store_for_reading()?.blobs();
-        let bytes = blobs.read_document(&image.config).map_err(classify)?;
+        let store = self.store_for_reading()?;
+        let bytes = match store.blobs().read_document(&image.config) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                // Another process may have removed the image since it was looked up.
+                let query = ImageQuery::Digest(*image.id.digest());
+                store.resolve(&query).map_err(classify)?;
+                return Err(classify(error));
+            }
+        };
         ImageConfig::parse(bytes).map_err(classify)
     }
 

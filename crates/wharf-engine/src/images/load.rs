@@ -155,13 +155,23 @@ impl Engine {
             target = index.descriptor();
         }
         let recorded = recorded_layers(store, &layers)?;
-        let record = store
-            .record_image(&manifest, &config, &recorded, lease)
+        let id = config.id();
+        let updated = store.clock().now();
+        let names = image.names.iter().map(|name| NameRecord {
+            name: name.clone(),
+            target: target.clone(),
+            manifest: manifest.digest(),
+            image: id,
+            updated,
+        });
+        let names: Vec<_> = names.collect();
+        let previous = store
+            .record_named_image(&manifest, &config, &recorded, lease, &names)
             .map_err(classify)?;
-        let names = name_all(store, &image.names, &target, &manifest, record.id, events)?;
+        tell_renamed(id, &image.names, previous, events);
         Ok(LoadedImage {
-            id: record.id,
-            names,
+            id,
+            names: image.names.clone(),
         })
     }
 
@@ -321,27 +331,13 @@ fn protect(
     lease.protect(&digests).map_err(classify)
 }
 
-/// Gives the image its names, and tells where another image loses one. The text is Docker's.
-fn name_all(
-    store: &ImageStore,
-    names: &[Reference],
-    target: &Descriptor,
-    manifest: &RawManifest,
+/// Tells where another image has lost a name to `image`. The text is Docker's.
+fn tell_renamed(
     image: ImageId,
+    names: &[Reference],
+    previous: Vec<Option<NameRecord>>,
     events: &EventSink,
-) -> Result<Vec<Reference>, EngineError> {
-    let updated = store.clock().now();
-    let records: Vec<NameRecord> = names
-        .iter()
-        .map(|name| NameRecord {
-            name: name.clone(),
-            target: target.clone(),
-            manifest: manifest.digest(),
-            image,
-            updated,
-        })
-        .collect();
-    let previous = store.set_names(&records).map_err(classify)?;
+) {
     for (name, previous) in names.iter().zip(previous) {
         if let Some(previous) = previous.filter(|previous| previous.image != image) {
             events(TransferEvent::Status(format!(
@@ -351,7 +347,6 @@ fn name_all(
             )));
         }
     }
-    Ok(names.to_vec())
 }
 
 fn next_job<T>(

@@ -1,23 +1,17 @@
 //! `pull`: from a registry into the store. The name is the last thing written.
 
-use wharf_images::{ImageStore, NameError, NameRecord};
+use wharf_images::{ImageStore, Lease, NameRecord};
 use wharf_oci::{Digest, ImageId, ImageQuery, Platform, PlatformMatcher, Reference, Repository};
 use wharf_registry_client::{RepositoryClient, TagOrDigest};
-use wharf_transfer::{
-    CopyOptions, ErrorKind, EventSink, ImageGraph, ImageSink as _, ManifestRole, TransferEvent,
-    copy_image,
-};
+use wharf_transfer::{CopyOptions, ErrorKind, EventSink, ImageGraph, TransferEvent, copy_image};
 
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
-use crate::local_endpoint::LocalSink;
+use crate::local_endpoint::{LocalSink, recorded_layers};
 use crate::registry_endpoint::RegistrySource;
 
 /// Most tags that `--all-tags` pulls.
 const TAG_LIMIT: usize = 100_000;
-
-/// How often an image that others remove at the same time is recorded until it has its name.
-const NAMING_ATTEMPTS: u32 = 10;
 
 /// What to pull.
 #[derive(Debug, Clone)]
@@ -147,7 +141,7 @@ impl Engine {
             concurrency,
         };
         let graph = copy_image(&source, &sink, root, &options, events).await?;
-        let image = name_it(store, &sink, reference, &graph).await?;
+        let image = record(store, sink.lease(), reference, &graph)?;
         let blobs: Vec<Digest> = graph
             .images
             .iter()
@@ -199,10 +193,10 @@ impl Engine {
     }
 }
 
-/// Points the names here: the tag that was asked for, and the digest it stands for.
-async fn name_it(
+/// Records the image and points the names to it: the tag that was asked for, and the digest it stands for.
+fn record(
     store: &ImageStore,
-    sink: &LocalSink,
+    lease: &Lease,
     reference: &Reference,
     graph: &ImageGraph,
 ) -> Result<ImageId, EngineError> {
@@ -234,18 +228,9 @@ async fn name_it(
             updated,
         })
         .collect();
-    let mut attempts = 1;
-    loop {
-        match store.set_names(&records) {
-            // Somebody removed the image before it had its name. The lease has kept its content.
-            Err(NameError::NoSuchImage(_)) if attempts < NAMING_ATTEMPTS => {
-                attempts += 1;
-                sink.put_image(parts, ManifestRole::Root).await?;
-            }
-            named => {
-                named.map_err(classify)?;
-                return Ok(config.id());
-            }
-        }
-    }
+    let layers = recorded_layers(store, &parts.layers)?;
+    store
+        .record_named_image(&parts.manifest, config, &layers, lease, &records)
+        .map_err(classify)?;
+    Ok(config.id())
 }
