@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use wharf_blobs::{BlobError, BlobState};
 use wharf_images::ImageStore;
 use wharf_oci::{Descriptor, Digest, MANIFEST_LIMIT_BYTES, RawManifest, Repository, Tag};
 use wharf_registry_client::{
     BlobSource, ClientEvent, MountOutcome, RepositoryClient, TagOrDigest, UploadMode,
 };
 use wharf_transfer::{
-    BlobStream, EndpointError, EventSink, ImageGraph, ImageParts, ImageSink, ImageSource,
-    LayerPart, LayerProgress, LayerTask, ManifestRole, TransferEvent,
+    BlobStream, EndpointError, ErrorKind, EventSink, ImageGraph, ImageParts, ImageSink,
+    ImageSource, LayerPart, LayerProgress, LayerTask, ManifestRole, TransferEvent,
 };
 
+use crate::blocking;
 use crate::error::classify;
 use crate::telling::{Manner, Telling};
 
@@ -260,7 +262,9 @@ impl ImageSink for RegistrySink {
                 progress,
             });
         };
-        self.send_layer(&task, &tell).await?;
+        if let Err(error) = self.send_layer(&task, &tell).await {
+            return Err(self.blame(task.layer.descriptor.digest, error).await);
+        }
         if let Some(store) = &self.store {
             let blobs = [task.layer.descriptor.digest];
             store
@@ -304,6 +308,24 @@ impl ImageSink for RegistrySink {
 }
 
 impl RegistrySink {
+    /// A registry only says that the bytes are not those of the digest. Whether the disk has damaged them is looked up when
+    /// an upload has failed, so that those that succeed are not hashed for it.
+    async fn blame(&self, blob: Digest, error: EndpointError) -> EndpointError {
+        let is_refused = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied);
+        let Some(store) = self.store.clone().filter(|_| !is_refused) else {
+            return error;
+        };
+        let state = blocking::run(move || store.blobs().verify(&blob).map_err(classify)).await;
+        match state {
+            Ok(BlobState::Corrupt { actual }) => classify(BlobError::Corrupt {
+                expected: blob,
+                actual,
+            }),
+            Ok(BlobState::Missing) => classify(BlobError::NotFound(blob)),
+            Ok(BlobState::Good { .. }) | Err(_) => error,
+        }
+    }
+
     async fn put_root(&self, root: &RawManifest) -> Result<(), EndpointError> {
         let digest = *root.digest().digest();
         let name = match &self.tag {
