@@ -14,4 +14,5 @@ mod fixture;
 mod images;
 mod local;
 mod processes;
+mod pushes;
 mod registries;

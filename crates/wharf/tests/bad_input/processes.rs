@@ -1,5 +1,6 @@
 //! Several `wharf`s at once on one store, and ones that are killed: nobody sees half of anything, and nothing is lost.
 
+use std::process::Child;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,19 +31,29 @@ fn image(own: &str) -> BuiltImage {
         .build()
 }
 
-fn wait(time: Duration) {
+/// Lets `time` pass.
+pub(crate) fn wait(time: Duration) {
     let (_sender, receiver) = mpsc::channel::<()>();
     // Nobody sends: this is how one waits for a while.
     let _timeout = receiver.recv_timeout(time);
 }
 
+/// A process that does not outlive its test.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended_before = self.0.kill();
+        let _nobody_asks = self.0.wait();
+    }
+}
+
 /// Starts a pull and kills it after `time`.
 fn killed_pull(sandbox: &Sandbox, name: &str, time: Duration) {
-    let mut child = sandbox.wharf(["pull", "--quiet", name]).spawn();
+    let child = Killed(sandbox.wharf(["pull", "--quiet", name]).spawn());
     wait(time);
-    // It may have ended by itself.
-    let _ended_before = child.kill();
-    child.wait().unwrap();
+    drop(child);
 }
 
 /// The ID of the image, if there is one to be seen.
@@ -68,11 +79,11 @@ fn killed_at_any_moment_the_store_is_sound_and_the_next_pull_works() {
         let sandbox = sandbox();
         for store in [&sandbox, &unlucky] {
             killed_pull(store, &name, time);
-            // Between its record and its name an image is whole, and a dangling one.
+            // What can be seen is whole, and has its name.
             if let Some(id) = visible(store) {
                 assert_eq!(id, image.id.to_string());
                 assert_sound(&what, store);
-                store.wharf(["rmi", &id]).run().success();
+                store.wharf(["rmi", &name]).run().success();
             } else {
                 assert_nothing_visible(&what, store, &[&image]);
             }

@@ -2,6 +2,7 @@
 //!
 //! - [`makers`]: images of dockerd, buildah, podman, skopeo and umoci, pulled, loaded, mounted and pushed on.
 //! - [`saved`]: archives that Wharf writes, loaded by the others.
+//! - [`pushed`]: manifests that Wharf makes, pulled by the others.
 //! - [`trees`]: the files of a mounted image beside those of umoci and dockerd, entry by entry.
 //! - [`ordinary_user`]: the same without being root.
 //!
@@ -15,5 +16,6 @@
 mod fixture;
 mod makers;
 mod ordinary_user;
+mod pushed;
 mod saved;
 mod trees;
