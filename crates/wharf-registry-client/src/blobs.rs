@@ -185,10 +185,8 @@ impl RepositoryClient {
     // Mirrors, the registry, the descriptor's own addresses; the last of them apart.
     fn sources(&self, descriptor: &Descriptor) -> (Vec<Source>, Source) {
         let target = self.path(&format!("blobs/{}", descriptor.digest));
-        let mirrors = self.readers.iter().filter(|endpoint| endpoint.is_mirror);
-        let mut sources: Vec<Source> = mirrors
-            .map(|mirror| (Arc::clone(mirror), target.clone()))
-            .collect();
+        let mirrors = self.useful_mirrors().into_iter();
+        let mut sources: Vec<Source> = mirrors.map(|mirror| (mirror, target.clone())).collect();
         let mut last = (Arc::clone(&self.registry), target);
         let urls = descriptor.urls.iter().flatten();
         let urls = urls.filter_map(|url| Url::parse(url).ok());

@@ -1,8 +1,9 @@
 //! One repository: its requests with mirrors, challenges, retries and errors. What is asked for is in
 //! `manifests`, `blobs`, `uploads`, `tags` and `referrers`.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use wharf_oci::{Digest, Reference, Repository, Tag};
@@ -24,6 +25,8 @@ pub struct RepositoryClient {
     pub(crate) readers: Vec<Arc<Endpoint>>,
     pub(crate) registry: Arc<Endpoint>,
     observer: Option<EventObserver>,
+    // Hosts of mirrors that had no use for the manifest asked for last: its blobs are not asked of them.
+    useless_mirrors: Arc<Mutex<HashSet<String>>>,
 }
 
 /// What a manifest is asked for by.
@@ -56,6 +59,7 @@ impl RepositoryClient {
             readers,
             registry,
             observer: None,
+            useless_mirrors: Arc::default(),
         }
     }
 
@@ -94,7 +98,8 @@ impl RepositoryClient {
         vec![repository_scope(self.name.path(), actions)]
     }
 
-    /// Asks the mirrors, and then the registry, until one gives a good answer.
+    /// Asks the mirrors, and then the registry, until one gives a good answer. Which mirrors gave none is remembered for
+    /// the blobs.
     pub(crate) async fn read(
         &self,
         outgoing: &Outgoing,
@@ -106,11 +111,30 @@ impl RepositoryClient {
                 continue;
             }
             match self.send_once(mirror, outgoing, target, &scopes).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => self.mirror_failed(mirror, &error),
+                Ok(answer) => {
+                    self.useless_mirrors().remove(mirror.host());
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    self.useless_mirrors().insert(mirror.host().to_owned());
+                    self.mirror_failed(mirror, &error);
+                }
             }
         }
         self.send(&self.registry, outgoing, target, &scopes).await
+    }
+
+    /// The mirrors of which blobs can be expected.
+    pub(crate) fn useful_mirrors(&self) -> Vec<Arc<Endpoint>> {
+        let useless = self.useless_mirrors();
+        let mirrors = self.readers.iter().filter(|endpoint| endpoint.is_mirror);
+        let useful = mirrors.filter(|mirror| !useless.contains(mirror.host()));
+        useful.map(Arc::clone).collect()
+    }
+
+    fn useless_mirrors(&self) -> MutexGuard<'_, HashSet<String>> {
+        let useless = self.useless_mirrors.lock();
+        useless.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells that the next endpoint is asked instead.

@@ -12,7 +12,7 @@ use wharf_registry_client::{
 
 use crate::docker_registry::client;
 use crate::hostile_server::{HostileServer, Reply};
-use crate::real::tag;
+use crate::real::{content, pull, tag};
 
 const MANIFEST: &str =
     r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
@@ -350,4 +350,29 @@ async fn search_asks_the_first_api() {
     let error = client.search(&missing, 5, none).await.unwrap_err();
     assert!(matches!(error, SearchError::Status { .. }));
     assert_eq!(error.to_string(), "Unexpected status code 404");
+}
+
+#[tokio::test]
+async fn a_mirror_without_the_manifest_is_not_asked_for_its_blobs() {
+    let blob = content(1000);
+    let served = blob.clone();
+    let without = HostileServer::start(|_| Reply::new(404)).await;
+    let with = HostileServer::start(move |request| {
+        if request.line().contains("/manifests/") {
+            return manifest_reply();
+        }
+        Reply::new(200).body(served.clone())
+    })
+    .await;
+    let mirrors = [&without, &with].map(|mirror| format!("http://{}", mirror.host()));
+    let config = ClientConfig {
+        mirrors: mirrors.to_vec(),
+        ..ClientConfig::default()
+    };
+    let client = client(config, Credentials::Anonymous);
+    let repository = client.repository(&"busybox".parse().unwrap()).unwrap();
+    repository.get_manifest(&tag("v1")).await.unwrap();
+    assert!(pull(&repository, &blob, 0).await == blob);
+    assert_eq!(without.lines(), ["GET /v2/library/busybox/manifests/v1"]);
+    assert_eq!(with.lines().len(), 2);
 }
