@@ -59,7 +59,11 @@ impl Scratch {
 
 impl Write for Scratch {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        // The error passes through copies that know nothing of this file, so it names it itself.
+        self.file.write(bytes).map_err(|error| {
+            let path = self.path.display();
+            io::Error::new(error.kind(), format!("cannot write {path}: {error}"))
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -103,3 +103,16 @@ fn without_a_home_no_folder_is_made_up() {
     let text = command.run().exits_with(1).error_text();
     assert!(!text.contains("nonexistent"), "{text}");
 }
+
+#[test]
+fn a_config_json_that_cannot_be_read_is_a_warning_where_it_only_holds_a_format() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.docker_config().join("config.json");
+    fs::create_dir(&file).unwrap();
+    let output = sandbox.wharf(["images"]).run().success();
+    assert_eq!(
+        output.error_text(),
+        format!("WARNING: cannot read {}: Is a directory\n", file.display())
+    );
+    assert!(output.text().starts_with("REPOSITORY"));
+}

@@ -8,6 +8,7 @@ use wharf_template::{Format, FormatError, Formatter};
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::TABLE_FORMAT_USAGE;
 use crate::daemon_words::FoundByDaemon as _;
+use crate::exit;
 use crate::filters::FilterTerms;
 use crate::formatting::Moment;
 use crate::formatting::image_tree::image_tree_text;
@@ -53,7 +54,9 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         match session.docker_config() {
             Ok(configuration) => &configuration.images_format,
             Err(failure) => {
-                session.printer().error_line(&format!("WARNING: {failure}"));
+                session
+                    .printer()
+                    .error_line(&format!("WARNING: {}", exit::text(&failure)));
                 ""
             }
         }
