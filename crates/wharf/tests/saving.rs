@@ -42,3 +42,30 @@ fn every_name_is_saved_with_its_own_manifest() {
     assert_eq!(digest(&other, &pushed), digest(&sandbox, &pushed));
     other.wharf(["system", "check"]).run().success();
 }
+
+/// What is for another platform than was asked for is left out, and an archive that has nothing else is refused.
+#[test]
+fn load_takes_the_platform_that_is_asked_for() {
+    let image = |platform: &str| {
+        let layer = TarBuilder::new().file("a", platform).finish();
+        let image = ImageBuilder::new().platform(platform);
+        image.layer(layer, "COPY a /").build()
+    };
+    let (ours, theirs) = (image("linux/amd64"), image("linux/arm64"));
+    let archive = docker_archive(&[(&ours, &["ours:1"]), (&theirs, &["theirs:1"])]);
+    for (platform, expected) in [
+        ("linux/arm64", "Loaded image: theirs:1\n"),
+        ("linux/amd64", "Loaded image: ours:1\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        let load = sandbox.wharf(["load", "--platform", platform]);
+        assert_eq!(load.input(archive.clone()).run().success().text(), expected);
+    }
+    let sandbox = Sandbox::new();
+    let load = sandbox.wharf(["load", "--platform", "linux/s390x"]);
+    assert_eq!(
+        load.input(archive).run().exits_with(1).error_text(),
+        "no image for platform linux/s390x in the archive\n"
+    );
+    assert_eq!(sandbox.wharf(["images", "-q"]).run().success().text(), "");
+}

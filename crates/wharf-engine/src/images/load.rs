@@ -9,9 +9,11 @@ use wharf_images::{ImageStore, Lease, NameRecord};
 use wharf_layers::{Compression, Decompressor, MAGIC_BYTES, detect};
 use wharf_oci::{
     Algorithm, Descriptor, DiffId, Digest, Hasher, ImageConfig, ImageId, Manifest, MediaType,
-    ParsedManifest, Platform, RawManifest, Reference,
+    ParsedManifest, Platform, PlatformMatcher, RawManifest, Reference,
 };
-use wharf_transfer::{ArchiveImage, ErrorKind, EventSink, LayerPart, TransferEvent, read_contents};
+use wharf_transfer::{
+    ArchiveError, ArchiveImage, ErrorKind, EventSink, LayerPart, TransferEvent, read_contents,
+};
 
 use super::archive_files::{FolderFiles, Section, Sections, TarFiles};
 use crate::engine::Engine;
@@ -27,7 +29,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub struct LoadRequest {
     /// Where the archive is.
     pub input: LoadInput,
-    /// Of several platforms, this one instead of the machine's.
+    /// Only the images for this platform, instead of all, and of an index the one for the machine's.
     pub platform: Option<Platform>,
 }
 
@@ -56,13 +58,9 @@ impl Engine {
         request: LoadRequest,
         events: &EventSink,
     ) -> Result<Vec<LoadedImage>, EngineError> {
-        let platform = request
-            .platform
-            .as_ref()
-            .unwrap_or(&self.settings().platform)
-            .clone();
+        let wanted = request.platform.as_ref();
         match request.input {
-            LoadInput::Folder(root) => self.load_from(&FolderFiles { root }, &platform, events),
+            LoadInput::Folder(root) => self.load_from(&FolderFiles { root }, wanted, events),
             LoadInput::File(file) => {
                 let store = self.store()?;
                 // Read where it stands if possible; the scratch file lives as long as it is read.
@@ -72,7 +70,7 @@ impl Engine {
                     None => file,
                 };
                 let files = TarFiles::index(plain, &self.settings().limits)?;
-                self.load_from(&files, &platform, events)
+                self.load_from(&files, wanted, events)
             }
         }
     }
@@ -101,10 +99,14 @@ impl Engine {
     fn load_from(
         &self,
         files: &dyn Sections,
-        platform: &Platform,
+        wanted: Option<&Platform>,
         events: &EventSink,
     ) -> Result<Vec<LoadedImage>, EngineError> {
-        let contents = read_contents(files, platform).map_err(classify)?;
+        let platform = wanted.unwrap_or(&self.settings().platform);
+        let mut contents = read_contents(files, platform).map_err(classify)?;
+        if let Some(wanted) = wanted {
+            leave_out_others(&mut contents, wanted)?;
+        }
         let store = self.store()?;
         let lease = store.lease("load").map_err(classify)?;
         let mut loaded = Vec::with_capacity(contents.len());
@@ -375,6 +377,26 @@ fn hash(mut section: Section) -> io::Result<Digest> {
         }
         hasher.update(buffer.get(..count).unwrap_or_default());
     }
+}
+
+/// Leaves the images for other platforms than `wanted` out. That none is left is an error: nothing would be done.
+fn leave_out_others(
+    contents: &mut Vec<ArchiveImage>,
+    wanted: &Platform,
+) -> Result<(), EngineError> {
+    let matcher = PlatformMatcher::only_strict(wanted);
+    let mut fitting = Vec::with_capacity(contents.len());
+    for image in contents.drain(..) {
+        let config = ImageConfig::parse(image.config.clone()).map_err(classify)?;
+        if matcher.rank(&config.platform()).is_some() {
+            fitting.push(image);
+        }
+    }
+    *contents = fitting;
+    if contents.is_empty() {
+        return Err(classify(ArchiveError::NoMatchingPlatform(wanted.clone())));
+    }
+    Ok(())
 }
 
 /// As [`io::copy`], with large steps.
