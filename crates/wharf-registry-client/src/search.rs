@@ -45,7 +45,7 @@ pub struct SearchResult {
 pub struct SearchFilters {
     /// Official ones, or the others.
     pub is_official: Option<bool>,
-    /// Automated ones, or the others.
+    /// Automated ones, of which there are none any more, whatever a registry says (Docker 28), or all.
     pub is_automated: Option<bool>,
     /// Only those with so many stars at least.
     pub stars: Option<i64>,
@@ -109,9 +109,7 @@ impl SearchFilters {
     fn matches(&self, result: &SearchResult) -> bool {
         self.is_official
             .is_none_or(|wanted| result.is_official == wanted)
-            && self
-                .is_automated
-                .is_none_or(|wanted| result.is_automated == wanted)
+            && self.is_automated != Some(true)
             && self.stars.is_none_or(|least| result.star_count >= least)
     }
 }

@@ -1,6 +1,6 @@
 //! `pull`: from a registry into the store. The name is the last thing written.
 
-use wharf_images::{ImageStore, Lease, NameRecord};
+use wharf_images::{ImageStore, Lease, NameError, NameRecord};
 use wharf_oci::{Digest, ImageId, ImageQuery, Platform, PlatformMatcher, Reference, Repository};
 use wharf_registry_client::{RepositoryClient, TagOrDigest};
 use wharf_transfer::{CopyOptions, ErrorKind, EventSink, ImageGraph, TransferEvent, copy_image};
@@ -114,6 +114,7 @@ impl Engine {
         let known = store.name(reference).map_err(classify)?;
         if let Some(known) = &known
             && self.is_current(client, known, platform).await?
+            && names_digest_too(store, known)?
         {
             begin();
             return Ok(PullOutcome {
@@ -190,6 +191,19 @@ impl Engine {
             .await
             .map_err(classify)?;
         Ok(served.is_some_and(|served| served.digest == known.target.digest))
+    }
+}
+
+/// Gives what a tag points to its name by digest back, if that was removed. `false`: somebody removed the image just now.
+fn names_digest_too(store: &ImageStore, known: &NameRecord) -> Result<bool, EngineError> {
+    let by_digest = known.name.repository().with_digest(known.target.digest);
+    if store.name(&by_digest).map_err(classify)?.is_some() {
+        return Ok(true);
+    }
+    match store.set_name(&by_digest, &known.target, known.manifest, known.image) {
+        Ok(_) => Ok(true),
+        Err(NameError::NoSuchImage(_)) => Ok(false),
+        Err(error) => Err(classify(error)),
     }
 }
 
