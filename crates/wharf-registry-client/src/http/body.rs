@@ -183,7 +183,7 @@ impl ResponseBody {
                     self.give_back();
                     return Ok(None);
                 }
-                Some(Err(source)) => return Err(TransportError::Broken { source }),
+                Some(Err(reason)) => return Err(TransportError::Broken { reason }),
                 Some(Ok(frame)) => {
                     // Anything but data is a trailer, which no registry uses.
                     if let Ok(data) = frame.into_data()

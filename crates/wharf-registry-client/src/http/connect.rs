@@ -131,9 +131,9 @@ pub(crate) async fn handshake(
     limit: Duration,
 ) -> Result<Box<dyn Io>, TransportError> {
     let host = url.host_str().unwrap_or_default().to_owned();
-    let failed = |source| TransportError::Handshake {
+    let failed = |reason| TransportError::Handshake {
         host: host.clone(),
-        source,
+        reason,
     };
     let name = match url.host() {
         Some(Host::Ipv4(address)) => ServerName::from(std::net::IpAddr::V4(address)),

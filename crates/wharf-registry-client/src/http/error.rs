@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use super::tls::TlsError;
 
@@ -29,12 +29,12 @@ pub enum TransportError {
         source: io::Error,
     },
     /// The server's certificate is not trusted, or the handshake failed.
-    #[error("{}", tls_text(.host, .source))]
+    #[error("{}", tls_text(.host, .reason))]
     Handshake {
         /// The host.
         host: String,
-        /// What rustls or the system says.
-        source: io::Error,
+        /// What rustls or the system says. Not a source: the text has it all, in Go's words.
+        reason: io::Error,
     },
     /// The server does not speak TLS.
     #[error("http: server gave HTTP response to HTTPS client")]
@@ -59,10 +59,10 @@ pub enum TransportError {
         limit: Duration,
     },
     /// The connection ended before the answer did.
-    #[error("{}", broken_text(.source))]
+    #[error("{}", broken_text(.reason))]
     Broken {
-        /// What hyper says.
-        source: hyper::Error,
+        /// What hyper says. Not a source: the text has it all, in Go's words.
+        reason: hyper::Error,
     },
     /// The body of the request could not be produced.
     #[error("cannot read what is to be sent: {source}")]
@@ -112,7 +112,7 @@ impl TransportError {
             | Self::TooLarge { .. }
             | Self::Request { .. } => false,
             Self::Dial { source, .. } => source.kind() != io::ErrorKind::ConnectionRefused,
-            Self::Handshake { source, .. } => rustls_error(source).is_none(),
+            Self::Handshake { reason, .. } => rustls_error(reason).is_none(),
             Self::Proxy { .. } | Self::Timeout { .. } | Self::Broken { .. } => true,
         }
     }
@@ -151,7 +151,7 @@ fn tls_text(host: &str, error: &io::Error) -> String {
         return format!("tls: handshake with {host} failed: {}", errno_text(error));
     };
     let rustls::Error::InvalidCertificate(reason) = error else {
-        return format!("tls: {error}");
+        return alert_text(error).unwrap_or_else(|| format!("tls: {error}"));
     };
     let reason = match reason {
         CertificateError::UnknownIssuer => "certificate signed by unknown authority".to_owned(),
@@ -173,6 +173,25 @@ fn tls_text(host: &str, error: &io::Error) -> String {
     format!("tls: failed to verify certificate: x509: {reason}")
 }
 
+// What the server says as it hangs up, as Go has it. Most often it wants to know who we are.
+fn alert_text(error: &rustls::Error) -> Option<String> {
+    let rustls::Error::AlertReceived(alert) = error else {
+        return None;
+    };
+    let advice =
+        "; the server asks for a client certificate that it trusts, which belongs into certs.d";
+    Some(match alert {
+        AlertDescription::BadCertificate => format!("remote error: tls: bad certificate{advice}"),
+        AlertDescription::CertificateRequired => {
+            format!("remote error: tls: certificate required{advice}")
+        }
+        AlertDescription::UnknownCA => {
+            format!("remote error: tls: unknown certificate authority{advice}")
+        }
+        other => format!("remote error: tls: alert {other:?}"),
+    })
+}
+
 // webpki prints `DnsName("a.example")` and `IpAddress(10.0.0.1)`.
 fn plain_name(name: &str) -> &str {
     name.split_once('(')
@@ -189,7 +208,9 @@ fn broken_text(error: &hyper::Error) -> String {
             Some(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
                 "unexpected EOF".to_owned()
             }
-            Some(source) => errno_text(source),
+            Some(source) => rustls_error(source)
+                .and_then(alert_text)
+                .unwrap_or_else(|| errno_text(source)),
             None => format!("{error}: {source}"),
         };
     }
@@ -233,13 +254,13 @@ mod tests {
                 "tls: failed to verify certificate: x509: certificate is valid for a.example, 10.0.0.1, not h",
             ),
         ] {
-            let source = io::Error::new(
+            let reason = io::Error::new(
                 io::ErrorKind::InvalidData,
                 rustls::Error::InvalidCertificate(reason),
             );
             let host = "h".to_owned();
             assert_eq!(
-                TransportError::Handshake { host, source }.to_string(),
+                TransportError::Handshake { host, reason }.to_string(),
                 expected
             );
         }

@@ -15,8 +15,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, InconsistentKeys, RootCertStore,
+    SignatureScheme,
 };
 
 /// Where Go, and so Docker, looks for the system's authorities.
@@ -76,7 +78,13 @@ pub enum TlsError {
         "no trusted certificate authorities found on this system; install the package ca-certificates or set SSL_CERT_FILE"
     )]
     NoRoots,
-    /// The cryptography refuses what was read, such as a key that does not fit its certificate.
+    /// The key in the folder belongs to another certificate.
+    #[error("cannot use the client certificate for {host}: private key does not match public key")]
+    OtherKey {
+        /// The registry.
+        host: String,
+    },
+    /// The cryptography refuses what was read.
     #[error("cannot use the certificates for {host}: {source}")]
     Unusable {
         /// The registry.
@@ -172,7 +180,16 @@ impl TlsFactory {
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         match files.client {
-            Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(unusable),
+            Some((chain, key)) => {
+                let key = self.provider.key_provider.load_private_key(key);
+                let pair = CertifiedKey::new(chain, key.map_err(unusable)?);
+                if does_not_fit(&pair) {
+                    let host = host.to_owned();
+                    return Err(TlsError::OtherKey { host });
+                }
+                let always = SingleCertAndKey::from(pair);
+                Ok(builder.with_client_cert_resolver(Arc::new(always)))
+            }
             None => Ok(builder.with_no_client_auth()),
         }
     }
@@ -325,6 +342,17 @@ impl ServerCertVerifier for NoVerifier {
             .signature_verification_algorithms
             .supported_schemes()
     }
+}
+
+/// Whether the key is known to be that of another certificate. Certificates of X.509's first version, as `openssl x509
+/// -req` makes them, cannot be read here; the registry is the one to judge them.
+fn does_not_fit(pair: &CertifiedKey) -> bool {
+    matches!(
+        pair.keys_match(),
+        Err(rustls::Error::InconsistentKeys(
+            InconsistentKeys::KeyMismatch
+        ))
+    )
 }
 
 fn read_host_dir(dir: &Path, files: &mut HostFiles) -> Result<(), TlsError> {

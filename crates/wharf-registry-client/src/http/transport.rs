@@ -277,7 +277,7 @@ fn setup(error: TlsError) -> TransportError {
 }
 
 fn is_stale(error: &TransportError) -> bool {
-    let TransportError::Broken { source } = error else {
+    let TransportError::Broken { reason: source } = error else {
         return false;
     };
     source.is_canceled() || source.is_incomplete_message() || source.is_closed() || is_reset(source)
@@ -304,5 +304,5 @@ fn broken(error: hyper::Error) -> TransportError {
         let source = std::io::Error::new(source.kind(), source.to_string());
         return TransportError::RequestBody { source };
     }
-    TransportError::Broken { source: error }
+    TransportError::Broken { reason: error }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) with_password: bool,
     /// PEM files: certificate and key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// PEM file of the authority that clients must have a certificate of.
+    pub(crate) client_authority: Option<PathBuf>,
 }
 
 /// A registry that runs until it is dropped.
@@ -171,14 +173,12 @@ fn configuration(folder: &Path, port: u16, options: &Options) -> String {
     );
     if let Some((certificate, key)) = &options.tls {
         let (certificate, key) = (certificate.display(), key.display());
-        text += &[
-            "  tls: {certificate: ",
-            &certificate.to_string(),
-            ", key: ",
-            &key.to_string(),
-            "}\n",
-        ]
-        .concat();
+        let (certificate, key) = (certificate.to_string(), key.to_string());
+        text += &["  tls: {certificate: ", &certificate, ", key: ", &key].concat();
+        if let Some(authority) = &options.client_authority {
+            text += &[", clientcas: [", &authority.display().to_string(), "]"].concat();
+        }
+        text += "}\n";
     }
     if options.with_password {
         text += "auth: {htpasswd: {realm: test, path: ";

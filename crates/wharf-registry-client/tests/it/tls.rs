@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -159,6 +160,76 @@ async fn a_registry_is_trusted_by_its_authority() {
         ..ClientConfig::default()
     };
     assert_eq!(exists(insecure, &tunnel).await.unwrap(), None);
+}
+
+/// Certificate and key of a client, as people make them: `openssl x509 -req` gives the first version of X.509. `None`,
+/// said aloud, where there is no openssl.
+fn client_pair(pki: &Pki) -> Option<(String, String)> {
+    let key = KeyPair::generate().unwrap();
+    let authority_key = pki.authority.key().serialize_pem();
+    pki.file("authority.key", &authority_key);
+    pki.file("client.key", &key.serialize_pem());
+    let openssl = |words: &str| {
+        let mut command = Command::new("openssl");
+        command.args(words.split(' ')).current_dir(&pki.folder);
+        command.output()
+    };
+    if openssl("version").is_err() {
+        eprintln!("SKIPPED: openssl is not installed (apt install openssl)");
+        return None;
+    }
+    for words in [
+        "req -new -key client.key -subj /CN=anna -out client.csr",
+        "x509 -req -in client.csr -CA authority.pem -CAkey authority.key -set_serial 7 -out client.pem",
+    ] {
+        let output = openssl(words).unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
+    }
+    let certificate = std::fs::read_to_string(pki.folder.path().join("client.pem")).unwrap();
+    Some((certificate, key.serialize_pem()))
+}
+
+#[tokio::test]
+async fn a_registry_that_asks_who_we_are_is_told() {
+    let pki = Pki::new();
+    let authority = pki.file("authority.pem", &pki.authority.pem());
+    let Some((certificate, key)) = client_pair(&pki) else {
+        return;
+    };
+    let options = Options {
+        tls: Some(pki.server("registry.test")),
+        client_authority: Some(authority),
+        ..Options::default()
+    };
+    let Some(registry) = DockerRegistry::start(&options) else {
+        return;
+    };
+    let tunnel = Tunnel::to(registry.port).await;
+    let place = |name: &str| format!("certs.d/{HOST}/{name}");
+    pki.file(&place("ca.crt"), &pki.authority.pem());
+    let config = || trusting(&pki.folder.path().join("certs.d"));
+    let error = exists(config(), &tunnel).await.unwrap_err().to_string();
+    assert!(
+        error.contains("remote error: tls: ") && error.contains("asks for a client certificate"),
+        "{error}"
+    );
+    pki.file(&place("client.cert"), &certificate);
+    pki.file(&place("client.key"), &key);
+    assert_eq!(exists(config(), &tunnel).await.unwrap(), None);
+    // The key of another certificate, which can be seen where that can be read.
+    let other = KeyPair::generate().unwrap();
+    let named = CertificateParams::new(vec!["anna".to_owned()]).unwrap();
+    let signed = named.signed_by(&other, &pki.authority).unwrap();
+    pki.file(&place("client.cert"), &signed.pem());
+    let client = client(config(), Credentials::Anonymous);
+    let repository = client.repository(&Repository::new(HOST, "a").unwrap());
+    assert_eq!(
+        repository.err().unwrap().to_string(),
+        format!(
+            "cannot use the client certificate for {HOST}: private key does not match public key"
+        )
+    );
 }
 
 #[tokio::test]

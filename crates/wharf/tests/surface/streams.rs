@@ -65,3 +65,36 @@ fn privileged_a_disk_that_fills_up_under_a_pipe_is_named() {
         assert!(text.ends_with(": No space left on device\n"), "{text}");
     }
 }
+
+#[test]
+fn a_connection_that_ends_is_told_in_go_s_words_only() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        // Whatever is asked, over TLS or not, the connection ends.
+        while let Ok((mut connection, _)) = listener.accept() {
+            let mut request = [0; 1024];
+            let length = std::io::Read::read(&mut connection, &mut request).unwrap_or(0);
+            if request.starts_with(b"stop") {
+                return;
+            }
+            if length > 0 && !request.starts_with(b"GET") {
+                let answer = b"HTTP/1.0 400 Bad Request\r\n\r\n";
+                std::io::Write::write_all(&mut connection, answer).unwrap_or_default();
+            }
+        }
+    });
+    let sandbox = Sandbox::new();
+    let file = sandbox.work().join("wharf.toml");
+    testkit::write(&file, "transfer.max-download-attempts = 1");
+    let pull = sandbox.wharf(["pull", "-q", &format!("{address}/app")]);
+    let text = pull.env("WHARF_CONFIG", &file).run().exits_with(1);
+    let expected = format!(
+        "Error response from daemon: Get \"http://{address}/v2/app/manifests/latest\": unexpected EOF\n"
+    );
+    assert_eq!(text.error_text(), expected);
+    let mut stop = std::net::TcpStream::connect(&address).unwrap();
+    std::io::Write::write_all(&mut stop, b"stop").unwrap();
+    drop(stop);
+    server.join().unwrap();
+}
