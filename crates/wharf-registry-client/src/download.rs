@@ -18,6 +18,7 @@ const REFUSAL_LIMIT_BYTES: usize = 300;
 /// A download that has begun.
 #[derive(Debug)]
 pub struct Download {
+    asked: String,
     url: String,
     length: Option<u64>,
     body: ResponseBody,
@@ -70,6 +71,7 @@ impl RegistryClient {
                 text: url.to_owned(),
             });
         };
+        let asked = without_password(&parsed);
         let outgoing = Outgoing::new(Method::GET);
         let sent = self
             .shared
@@ -89,11 +91,21 @@ impl RegistryClient {
             .headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok(Download { url, length, body })
+        Ok(Download {
+            asked,
+            url,
+            length,
+            body,
+        })
     }
 }
 
 impl Download {
+    /// What was asked for, as it may be shown: without a password or a query.
+    pub fn asked(&self) -> &str {
+        &self.asked
+    }
+
     /// Bytes in all, if the server says.
     pub fn length(&self) -> Option<u64> {
         self.length

@@ -158,7 +158,7 @@ impl Engine {
             .as_ref()
             .unwrap_or(&self.settings().platform);
         let created = self.settings().clock.now().to_string();
-        // Docker's client sends the archive itself, so that its daemon always says `-`.
+        // Docker's client sends a file itself, so that its daemon says `-` of it.
         let comment = match request.message.as_str() {
             "" => "Imported from -",
             message => message,

@@ -20,12 +20,17 @@ impl Engine {
         events: &EventSink,
     ) -> Result<ImageId, EngineError> {
         let mut download = self.client()?.download(url).await.map_err(classify)?;
-        events(TransferEvent::Status(format!("Downloading from {url}")));
+        let asked = download.asked().to_owned();
+        events(TransferEvent::Status(format!("Downloading from {asked}")));
         let mut scratch = self.store()?.blobs().scratch().map_err(classify)?;
         while let Some(chunk) = download.next_chunk().await.map_err(classify)? {
             scratch.write_all(&chunk).map_err(classify)?;
         }
         let mut archive = scratch.reopen().map_err(classify)?;
-        self.import(request, &mut archive, events)
+        let mut request = request.clone();
+        if request.message.is_empty() {
+            request.message = format!("Imported from {asked}");
+        }
+        self.import(&request, &mut archive, events)
     }
 }
