@@ -1,5 +1,6 @@
 //! The engine: its settings, its store, its registry client.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -56,6 +57,13 @@ impl Engine {
     /// What it was told.
     pub fn settings(&self) -> &EngineSettings {
         &self.settings
+    }
+
+    /// Whether there is no store yet: then there is nothing in it. Looking makes none, since its folder may be a typing
+    /// mistake, or on a disk that cannot be written.
+    pub(crate) fn has_no_store(&self) -> bool {
+        let found = std::fs::symlink_metadata(&self.settings.root);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     /// The store, to look into. It may lie on a read-only disk.

@@ -10,6 +10,9 @@ use crate::error::{EngineError, classify};
 impl Engine {
     /// What images, layers and unfinished downloads take; shared layers count once.
     pub fn disk_usage(&self) -> Result<DiskUsage, EngineError> {
+        if self.has_no_store() {
+            return Ok(DiskUsage::default());
+        }
         self.store_for_reading()?.usage().map_err(classify)
     }
 

@@ -12,7 +12,7 @@ use crate::snapshots::MountsError;
 use crate::store::ImageStore;
 
 /// What the images take on disk. All sizes in bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DiskUsage {
     /// Every image that is not merely a step of another, with shared size and number of users, in
     /// the order of `images`.

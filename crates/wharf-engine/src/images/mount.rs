@@ -28,6 +28,9 @@ impl Engine {
 
     /// What is mounted now.
     pub fn mounted_images(&self) -> Result<Vec<Mounted>, EngineError> {
+        if self.has_no_store() {
+            return Ok(Vec::new());
+        }
         self.store_for_reading()?.mounts().map_err(classify)
     }
 }

@@ -116,3 +116,22 @@ fn a_config_json_that_cannot_be_read_is_a_warning_where_it_only_holds_a_format()
     );
     assert!(output.text().starts_with("REPOSITORY"));
 }
+
+#[test]
+fn looking_into_a_store_that_is_not_there_makes_none() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.work().join("not/there");
+    for words in [
+        &["images", "-q"][..],
+        &["images", "--tree"],
+        &["system", "df"],
+        &["info", "--format", "{{.Images}}"],
+    ] {
+        let command = sandbox.wharf(words).env("WHARF_ROOT", &root);
+        command.run().success();
+        assert!(!sandbox.work().join("not").exists(), "{words:?}");
+    }
+    let command = sandbox.wharf(["images", "--filter", "before=app"]);
+    let text = command.env("WHARF_ROOT", &root).run().exits_with(1);
+    assert!(text.error_text().contains("No such image: app:latest"));
+}
