@@ -135,3 +135,22 @@ fn looking_into_a_store_that_is_not_there_makes_none() {
     let text = command.env("WHARF_ROOT", &root).run().exits_with(1);
     assert!(text.error_text().contains("No such image: app:latest"));
 }
+
+#[test]
+fn times_are_shown_in_the_zone_of_the_person() {
+    if !std::path::Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
+        return testkit::skip("the zones are not installed (apt install tzdata)");
+    }
+    let sandbox = Sandbox::new();
+    let layer = testkit::TarBuilder::new().file("a", "a\n").finish();
+    let image = testkit::ImageBuilder::new().created("2026-01-02T03:04:05Z");
+    let image = image.layer(layer, "COPY a /").build();
+    let archive = testkit::docker_archive(&[(&image, &["app:1"])]);
+    sandbox.wharf(["load"]).input(archive).run().success();
+    let words = ["images", "--format", "{{.CreatedAt}}"];
+    let command = sandbox.wharf(words).env("TZ", "Europe/Berlin");
+    assert_eq!(
+        command.run().success().text(),
+        "2026-01-02 04:04:05 +0100 CET\n"
+    );
+}
