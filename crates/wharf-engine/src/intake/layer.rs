@@ -320,7 +320,7 @@ impl LayerIntake<'_> {
         let (sender, receiver) = pipe(PIPE_BUFFERS, PIPE_BUFFER_BYTES);
         let (sent, applied) = std::thread::scope(|scope| {
             let apply = scope.spawn(|| self.apply(&writer, receiver, options, tar_of));
-            let sent = Decompressor::to_be_verified(source, self.limits)
+            let sent = Decompressor::new(source, self.limits)
                 .and_then(|mut inflated| sender.write_all_of(&mut inflated));
             if matches!(sent, Ok(Ok(()))) {
                 sender.finish();

@@ -39,21 +39,11 @@ enum Decoder<R: BufRead> {
 impl<R: BufRead> Decompressor<R> {
     /// Reads the first bytes of `source` to tell its compression.
     pub fn new(source: R, limits: &Limits) -> io::Result<Self> {
-        Self::with_checks(source, limits, true)
-    }
-
-    /// The same for a caller who compares all that comes out with a digest: the CRC-32 of gzip, which could
-    /// tell no more, is not reckoned.
-    pub fn to_be_verified(source: R, limits: &Limits) -> io::Result<Self> {
-        Self::with_checks(source, limits, false)
-    }
-
-    fn with_checks(source: R, limits: &Limits, checks_crc: bool) -> io::Result<Self> {
         let source = Source::sniff(source)?;
         let compression = detect(source.start());
         let decoder = match compression {
             Compression::None => Decoder::Plain(source),
-            Compression::Gzip => Decoder::Gzip(GzipDecoder::new(source, checks_crc)),
+            Compression::Gzip => Decoder::Gzip(GzipDecoder::new(source)),
             Compression::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;

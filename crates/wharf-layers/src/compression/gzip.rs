@@ -22,8 +22,7 @@ const FLAGS_RESERVED: u8 = 0b1110_0000;
 pub(super) struct GzipDecoder<R> {
     source: R,
     inflate: Decompress,
-    /// `None` if nobody needs it: what comes out is compared with a digest.
-    crc: Option<Crc>,
+    crc: Crc,
     position: Position,
     members: u64,
 }
@@ -35,11 +34,11 @@ enum Position {
 }
 
 impl<R: BufRead> GzipDecoder<R> {
-    pub(super) fn new(source: R, checks_crc: bool) -> Self {
+    pub(super) fn new(source: R) -> Self {
         Self {
             source,
             inflate: Decompress::new(false),
-            crc: checks_crc.then(Crc::new),
+            crc: Crc::new(),
             position: Position::Header,
             members: 0,
         }
@@ -70,9 +69,7 @@ impl<R: BufRead> GzipDecoder<R> {
             crc: Crc::new(),
         };
         header.read()?;
-        if let Some(crc) = &mut self.crc {
-            crc.reset();
-        }
+        self.crc.reset();
         if self.members > 0 {
             self.inflate.reset(false);
         }
@@ -102,9 +99,7 @@ impl<R: BufRead> GzipDecoder<R> {
             let consumed = moved(in_before, self.inflate.total_in());
             let produced = moved(out_before, self.inflate.total_out());
             self.source.consume(consumed);
-            if let Some(crc) = &mut self.crc {
-                crc.update(buffer.get(..produced).unwrap_or_default());
-            }
+            self.crc.update(buffer.get(..produced).unwrap_or_default());
             if status == Status::StreamEnd {
                 self.trailer()?;
                 return Ok(produced);
@@ -126,8 +121,7 @@ impl<R: BufRead> GzipDecoder<R> {
         let mut trailer = [0; 8];
         fill(&mut self.source, &mut trailer)?;
         let [c0, c1, c2, c3, s0, s1, s2, s3] = trailer;
-        let expected = u32::from_le_bytes([c0, c1, c2, c3]);
-        if self.crc.as_ref().is_some_and(|crc| crc.sum() != expected) {
+        if u32::from_le_bytes([c0, c1, c2, c3]) != self.crc.sum() {
             return Err(invalid("the checksum of the gzip stream does not match"));
         }
         // RFC 1952: the size modulo 2^32.
