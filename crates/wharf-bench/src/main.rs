@@ -8,6 +8,7 @@
 mod accounting;
 mod cases;
 mod images;
+mod memory;
 mod proxy;
 mod registry;
 mod report;

@@ -15,6 +15,7 @@ use super::ruler::Ruler;
 use super::skopeo::Skopeo;
 use super::wharf::Wharf;
 use crate::accounting::{Account, Usage, run};
+use crate::memory::touch_free_memory;
 use crate::sandbox::Sandbox;
 use crate::volume::{Volume, VolumeKind};
 
@@ -189,6 +190,7 @@ impl Session {
         let Some(mut steps) = self.commands(operation) else {
             return Ok(None);
         };
+        touch_free_memory();
         Ok(Some(self.account.measure(&mut steps)?.0))
     }
 
