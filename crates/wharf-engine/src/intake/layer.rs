@@ -16,7 +16,8 @@ use std::io::{self, BufRead, BufReader};
 use wharf_blobs::{Ingest, IngestSlot, VerifiedBlob};
 use wharf_images::{ImageStore, LayerFacts, LayerSlot, LayerWriter};
 use wharf_layers::{
-    AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, Decompressor, Limits, apply_layer,
+    AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, Compression, Decompressor,
+    Limits, apply_layer,
 };
 use wharf_oci::{Descriptor, DiffId, Digest};
 use wharf_transfer::{EndpointError, ErrorKind};
@@ -60,6 +61,14 @@ struct WrongDiffId {
     blob: Digest,
     expected: DiffId,
     actual: DiffId,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "layer {blob} is not what the image says: the image's config gives the digest of the compressed layer as its diff ID; the image is broken, ask its author to push it again"
+)]
+struct CompressedDiffId {
+    blob: Digest,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -320,8 +329,14 @@ impl LayerIntake<'_> {
         let (sender, receiver) = pipe(PIPE_BUFFERS, PIPE_BUFFER_BYTES);
         let (sent, applied) = std::thread::scope(|scope| {
             let apply = scope.spawn(|| self.apply(&writer, receiver, options, tar_of));
-            let sent = Decompressor::new(source, self.limits)
-                .and_then(|mut inflated| sender.write_all_of(&mut inflated));
+            let sent = Decompressor::new(source, self.limits).and_then(|mut inflated| {
+                // What the caller hashes would not be what is unpacked.
+                let is_plain = inflated.compression() == Compression::None;
+                if options.hashed_by_caller.is_some() && !is_plain {
+                    return Err(io::Error::other(self.compressed_diff_id()));
+                }
+                sender.write_all_of(&mut inflated)
+            });
             if matches!(sent, Ok(Ok(()))) {
                 sender.finish();
             } else {
@@ -403,6 +418,12 @@ impl LayerIntake<'_> {
             actual,
         };
         Err(EndpointError::new(ErrorKind::Corrupt, cause))
+    }
+
+    /// The config names the compressed blob where it should name the tar in it.
+    fn compressed_diff_id(&self) -> EndpointError {
+        let blob = self.descriptor.digest;
+        EndpointError::new(ErrorKind::Corrupt, CompressedDiffId { blob })
     }
 
     /// The stream broke: by its source, whose error travels inside, or because it cannot be inflated.

@@ -146,6 +146,18 @@ fn a_plain_layer_is_hashed_once() {
     assert_eq!(bench.tree(&tar), ["a", "b"]);
 }
 
+/// A plain layer is not hashed twice, so a compressed one must not pass for plain.
+#[test]
+fn the_digest_of_a_compressed_layer_is_no_diff_id() {
+    let bench = Bench::new();
+    let blob = gzip(&tar(&[("a", b"content")]));
+    let error = bench.take(&blob, &blob, &mut Feed::of(&blob)).unwrap_err();
+    assert!(
+        error.contains("the digest of the compressed layer"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_death_costs_one_piece_at_most() {
     let bench = Bench::new();
