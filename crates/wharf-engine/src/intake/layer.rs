@@ -279,7 +279,7 @@ impl LayerIntake<'_> {
         }
         let options = ApplyOptions {
             hashed_by_caller: Some(writer.diff_id()),
-            ..self.apply_options()
+            ..self.apply_options(&writer)
         };
         let (writer, applied) = self.unpack_with(writer, source, &options, TarOf::IncomingBlob)?;
         let resumed_at = Some(applied.tar_size_bytes);
@@ -301,7 +301,7 @@ impl LayerIntake<'_> {
         let resumed_at = resume.as_ref().map(|checkpoint| checkpoint.hashed_bytes);
         let options = ApplyOptions {
             resume,
-            ..self.apply_options()
+            ..self.apply_options(&writer)
         };
         let (writer, applied) = self.unpack_with(writer, source, &options, tar_of)?;
         Ok(Unpacked {
@@ -311,9 +311,10 @@ impl LayerIntake<'_> {
         })
     }
 
-    fn apply_options(&self) -> ApplyOptions {
+    fn apply_options(&self, writer: &LayerWriter) -> ApplyOptions {
         ApplyOptions {
             limits: self.limits.clone(),
+            algorithm: writer.diff_id().digest().algorithm(),
             ..ApplyOptions::new(self.store.flavour())
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharf_images::{Flavour, ImageStore, OpenOptions};
 use wharf_layers::{Entry, Limits, TarWriter, Timestamp};
-use wharf_oci::{Descriptor, DiffId, Digest, MediaType};
+use wharf_oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, MediaType};
 use wharf_transfer::{EndpointError, ErrorKind};
 
 use super::BlobFeed;
@@ -72,6 +72,15 @@ impl Bench {
     }
 
     fn take(&self, tar: &[u8], blob: &[u8], feed: &mut Feed<'_>) -> Result<IntakeCost, String> {
+        self.take_as(Digest::of(tar), blob, feed)
+    }
+
+    fn take_as(
+        &self,
+        diff_id: Digest,
+        blob: &[u8],
+        feed: &mut Feed<'_>,
+    ) -> Result<IntakeCost, String> {
         let descriptor = Descriptor::new(
             MediaType::OCI_LAYER_GZIP,
             Digest::of(blob),
@@ -81,7 +90,7 @@ impl Bench {
         let intake = LayerIntake {
             store: &self.store,
             descriptor: &descriptor,
-            diff_id: Some(DiffId::new(Digest::of(tar))),
+            diff_id: Some(DiffId::new(diff_id)),
             limits: &Limits::default(),
             telling: &Telling::new(&events, "layer".to_owned(), Manner::Pull),
         };
@@ -144,6 +153,21 @@ fn a_plain_layer_is_hashed_once() {
     };
     assert_eq!(cost, expected);
     assert_eq!(bench.tree(&tar), ["a", "b"]);
+}
+
+#[test]
+fn a_diff_id_may_be_of_another_algorithm() {
+    let bench = Bench::new();
+    let tar = tar(&[("a", b"content")]);
+    let mut hasher = Hasher::new(Algorithm::Sha512);
+    hasher.update(&tar);
+    let diff_id = hasher.finish();
+    for blob in [gzip(&tar), tar.clone()] {
+        bench.take_as(diff_id, &blob, &mut Feed::of(&blob)).unwrap();
+    }
+    let wrong = Digest::from_hash(Algorithm::Sha512, &[7; 64]).unwrap();
+    let error = bench.take_as(wrong, &tar, &mut Feed::of(&tar)).unwrap_err();
+    assert!(error.contains("diff ID"), "{error}");
 }
 
 /// A plain layer is not hashed twice, so a compressed one must not pass for plain.
