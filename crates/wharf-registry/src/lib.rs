@@ -1,0 +1,8 @@
+//! The registry as a service: one process that speaks the distribution protocol and Harbor's management API.
+
+pub mod storage;
+
+mod clock;
+mod random;
+
+pub use clock::Clock;

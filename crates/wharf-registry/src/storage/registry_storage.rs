@@ -1,0 +1,103 @@
+//! The one face of all backends.
+
+use std::ops::Range;
+
+use wharf_oci::Algorithm;
+
+use super::{BlobBody, LocalStorage, ObjectKey, PendingUpload, StorageError, UploadWriter};
+
+/// A place for blobs and small documents. Cheap to clone.
+///
+/// An enumeration, not a trait: the backends are known, and their methods stay ordinary `async fn`s.
+#[derive(Debug, Clone)]
+pub enum RegistryStorage {
+    /// A folder on this machine.
+    Local(LocalStorage),
+}
+
+/// One object in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Where it lies.
+    pub key: ObjectKey,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was written, in microseconds since 1970.
+    pub modified: i64,
+}
+
+impl RegistryStorage {
+    /// A new upload, of which nothing is stored yet. Touches neither disk nor network.
+    pub fn begin(&self, algorithm: Algorithm) -> PendingUpload {
+        match self {
+            Self::Local(_) => PendingUpload::new(algorithm),
+        }
+    }
+
+    /// Goes on with an upload at its offset. What an earlier writer stored beyond it is dropped.
+    ///
+    /// [`StorageError::Lost`] when the bytes before the offset are no longer there.
+    pub async fn open_upload(&self, upload: PendingUpload) -> Result<UploadWriter, StorageError> {
+        match self {
+            Self::Local(storage) => storage.open_upload(upload).await.map(UploadWriter::from),
+        }
+    }
+
+    /// Forgets an upload and frees what it holds. What is not there any more is no error.
+    pub async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), StorageError> {
+        match self {
+            Self::Local(storage) => storage.abort_upload(upload).await,
+        }
+    }
+
+    /// The bytes `range` of an object. The caller knows its size and keeps the range within it.
+    pub async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<BlobBody, StorageError> {
+        match self {
+            Self::Local(storage) => storage.read(key, range).await,
+        }
+    }
+
+    /// The length of an object in bytes, `None` if it is not there.
+    pub async fn size(&self, key: &ObjectKey) -> Result<Option<u64>, StorageError> {
+        match self {
+            Self::Local(storage) => storage.size(key).await,
+        }
+    }
+
+    /// Deletes an object. What is not there is no error: a collector that died may come again.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        match self {
+            Self::Local(storage) => storage.delete(key).await,
+        }
+    }
+
+    /// Stores a small document under a key that may be written again; readers see the old or the new one.
+    pub async fn put_document(
+        &self,
+        key: &ObjectKey,
+        content: Vec<u8>,
+    ) -> Result<(), StorageError> {
+        match self {
+            Self::Local(storage) => storage.put_document(key, content).await,
+        }
+    }
+
+    /// Up to `limit` objects whose keys begin with `prefix`, in the order of their keys, after `after`.
+    pub async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ListedObject>, StorageError> {
+        match self {
+            Self::Local(storage) => storage.list(prefix, after, limit).await,
+        }
+    }
+
+    /// Whether it can be read and written now, for `/readyz`.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        match self {
+            Self::Local(storage) => storage.check().await,
+        }
+    }
+}
