@@ -1,0 +1,145 @@
+//! Blobs: which object holds the bytes of a digest, and which repositories may show it.
+
+use wharf_oci::Digest;
+
+use super::sql::{Sql, SqlError, values};
+use crate::storage::{ObjectKey, StoredObject};
+
+/// A blob that storage holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobRecord {
+    /// Where its bytes lie.
+    pub key: ObjectKey,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// A key that is not one can only have been written by something else than this program.
+fn key(text: &str) -> Result<ObjectKey, SqlError> {
+    ObjectKey::parse(text).ok_or_else(|| {
+        SqlError::Failed(super::sql::Cause::new(format!(
+            "blobs.object_key holds {text:?}, which is no key"
+        )))
+    })
+}
+
+/// The blob `digest` as the repository may show it.
+pub fn find_in_repository(
+    sql: &mut dyn Sql,
+    repository: i64,
+    digest: &Digest,
+) -> Result<Option<BlobRecord>, SqlError> {
+    let row = sql.query_row(
+        "SELECT b.object_key, b.size FROM repository_blobs r JOIN blobs b ON b.digest = r.digest \
+         WHERE r.repository = $1 AND r.digest = $2",
+        values![repository, digest.to_string()],
+    )?;
+    row.map(|mut row| {
+        Ok(BlobRecord {
+            key: key(&row.take::<String>(0))?,
+            size: row.take(1),
+        })
+    })
+    .transpose()
+}
+
+/// The length of the blob `digest`, wherever it is linked.
+pub fn find_size(sql: &mut dyn Sql, digest: &Digest) -> Result<Option<u64>, SqlError> {
+    sql.query_value(
+        "SELECT size FROM blobs WHERE digest = $1",
+        values![digest.to_string()],
+    )
+}
+
+/// Records what an upload stored. Where the blob was there already, that one stays and the new object is doomed.
+pub fn insert(
+    sql: &mut dyn Sql,
+    digest: &Digest,
+    object: &StoredObject,
+    now: i64,
+) -> Result<(), SqlError> {
+    let inserted = sql.execute(
+        "INSERT INTO blobs (digest, object_key, size, touched) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (digest) DO NOTHING",
+        values![digest.to_string(), object.key.as_str(), object.size, now],
+    )?;
+    if inserted == 0 {
+        touch(sql, digest, now)?;
+        doom_object(sql, object, now)?;
+    }
+    Ok(())
+}
+
+/// Leaves an object to the collector.
+pub fn doom_object(sql: &mut dyn Sql, object: &StoredObject, now: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "INSERT INTO doomed_objects (object_key, size, since) VALUES ($1, $2, $3)",
+        values![object.key.as_str(), object.size, now],
+    )?;
+    Ok(())
+}
+
+/// Begins the blob's grace period anew.
+pub fn touch(sql: &mut dyn Sql, digest: &Digest, now: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "UPDATE blobs SET touched = $1 WHERE digest = $2",
+        values![now, digest.to_string()],
+    )?;
+    Ok(())
+}
+
+/// Lets a repository show a blob that storage holds, and begins the grace period of both anew.
+pub fn link(sql: &mut dyn Sql, repository: i64, digest: &Digest, now: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "INSERT INTO repository_blobs (repository, digest, linked) VALUES ($1, $2, $3) \
+         ON CONFLICT (repository, digest) DO UPDATE SET linked = excluded.linked",
+        values![repository, digest.to_string(), now],
+    )?;
+    touch(sql, digest, now)
+}
+
+/// Begins the grace period of a link anew if it is older than `stale`. `false` if there is no such link.
+pub fn touch_link(
+    sql: &mut dyn Sql,
+    repository: i64,
+    digest: &Digest,
+    now: i64,
+) -> Result<bool, SqlError> {
+    let changed = sql.execute(
+        "UPDATE repository_blobs SET linked = $1 WHERE repository = $2 AND digest = $3",
+        values![now, repository, digest.to_string()],
+    )?;
+    Ok(changed > 0)
+}
+
+/// Whether a manifest of the repository needs the blob.
+pub fn is_needed(sql: &mut dyn Sql, repository: i64, digest: &Digest) -> Result<bool, SqlError> {
+    let needed: Option<i64> = sql.query_value(
+        "SELECT manifest FROM manifest_blobs WHERE repository = $1 AND digest = $2 LIMIT 1",
+        values![repository, digest.to_string()],
+    )?;
+    Ok(needed.is_some())
+}
+
+/// Takes the link away; `false` if there was none.
+pub fn unlink(sql: &mut dyn Sql, repository: i64, digest: &Digest) -> Result<bool, SqlError> {
+    let removed = sql.execute(
+        "DELETE FROM repository_blobs WHERE repository = $1 AND digest = $2",
+        values![repository, digest.to_string()],
+    )?;
+    Ok(removed > 0)
+}
+
+/// The repositories that show the blob `digest`, with their names and projects: where an anonymous mount may take it from.
+pub fn repositories_with(
+    sql: &mut dyn Sql,
+    digest: &Digest,
+    limit: u64,
+) -> Result<Vec<String>, SqlError> {
+    let rows = sql.query(
+        "SELECT r.name FROM repository_blobs l JOIN repositories r ON r.id = l.repository \
+         WHERE l.digest = $1 LIMIT $2",
+        values![digest.to_string(), limit],
+    )?;
+    Ok(rows.into_iter().map(|mut row| row.take(0)).collect())
+}

@@ -1,0 +1,149 @@
+//! The database as the rest of the registry sees it.
+
+use std::path::Path;
+
+use tokio::sync::oneshot;
+
+use super::sql::{Cause, Sql, SqlError};
+use super::sqlite::Sqlite;
+use crate::clock::Clock;
+
+/// A database with the registry's schema. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    backend: Backend,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Sqlite(Sqlite),
+}
+
+/// What a power loss may take back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: what is acknowledged to a client.
+    Full,
+    /// The last moments: counters, upload sessions, what was last used.
+    Relaxed,
+}
+
+/// A question, on a thread with a connection.
+pub(super) type ReadJob = Box<dyn FnOnce(Result<&mut dyn Sql, SqlError>) + Send>;
+
+/// A change, on a thread with a connection.
+pub(super) trait WriteJob: Send {
+    /// Whether a power loss may take it back.
+    fn durability(&self) -> Durability;
+
+    /// Runs the statements within a transaction; `false` if they are to be rolled back. May be called again when the
+    /// database asks for that.
+    fn run(&mut self, sql: &mut dyn Sql) -> bool;
+
+    /// Answers whoever waits, after the transaction has ended.
+    fn answer(self: Box<Self>, committed: Result<(), SqlError>);
+}
+
+struct Change<T, E, F> {
+    durability: Durability,
+    change: F,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> WriteJob for Change<T, E, F>
+where
+    T: Send,
+    E: From<SqlError> + Send,
+    F: FnMut(&mut dyn Sql) -> Result<T, E> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn run(&mut self, sql: &mut dyn Sql) -> bool {
+        let outcome = (self.change)(sql);
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), SqlError>) {
+        let answer = match (self.outcome, committed) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(error.into()),
+            (None, Ok(())) => Err(stopped().into()),
+        };
+        // Whoever asked may have gone; the change stands all the same.
+        let _asker_may_be_gone = self.reply.send(answer);
+    }
+}
+
+impl Database {
+    /// Opens an SQLite database in the file `path`, makes it if it is not there and brings its schema up to date.
+    /// Waits for the disk.
+    pub fn open_sqlite(path: &Path, clock: &Clock) -> Result<Self, SqlError> {
+        Ok(Self {
+            backend: Backend::Sqlite(Sqlite::open(path, clock)?),
+        })
+    }
+
+    /// Asks, on a snapshot.
+    pub async fn read<T, E>(
+        &self,
+        question: impl FnOnce(&mut dyn Sql) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: ReadJob = Box::new(move |connection| {
+            let outcome = match connection {
+                Ok(sql) => question(sql),
+                Err(error) => Err(error.into()),
+            };
+            let _asker_may_be_gone = reply.send(outcome);
+        });
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(job),
+        }
+        answer.await.unwrap_or_else(|_| Err(stopped().into()))
+    }
+
+    /// Changes, in one serialisable transaction that is rolled back when `change` fails. It may be run more than once,
+    /// so it must change nothing outside. The change is made even if the caller stops waiting.
+    pub async fn write<T, E>(
+        &self,
+        durability: Durability,
+        change: impl FnMut(&mut dyn Sql) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Change {
+            durability,
+            change,
+            outcome: None,
+            reply,
+        });
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.write(job),
+        }
+        answer.await.unwrap_or_else(|_| Err(stopped().into()))
+    }
+
+    /// Whether several processes may use it at once, so that nothing may be remembered between questions.
+    pub fn is_shared(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite(_) => false,
+        }
+    }
+}
+
+fn stopped() -> SqlError {
+    SqlError::Unavailable(Cause::new("its threads have ended"))
+}

@@ -1,0 +1,23 @@
+//! The database: the truth about names, links and rights. The only folder of this crate that has SQL in it.
+//!
+//! The same statements run on SQLite and PostgreSQL. Statements are straight-line code in closures that a [`Database`]
+//! runs on threads of its own: `read` on a snapshot, `write` in one serialisable transaction. The functions here are
+//! single facts and changes; what belongs together in one transaction is put together by the rooms that use them.
+
+mod database;
+mod schema;
+mod sql;
+mod sqlite;
+mod value;
+
+pub mod blobs;
+pub mod manifests;
+pub mod projects;
+pub mod records;
+pub mod repositories;
+pub mod tags;
+pub mod uploads;
+
+pub use database::{Database, Durability};
+pub use sql::{Cause, Sql, SqlError};
+pub use value::{FromValue, Row, Value};

@@ -1,0 +1,75 @@
+//! What a statement runs on, whichever database it is.
+
+use std::sync::Arc;
+
+use super::value::{FromValue, Row, Value};
+
+/// A connection within a transaction.
+///
+/// Parameters are `$1`, `$2`, ... and appear first in that order, which is what both databases read alike.
+pub trait Sql {
+    /// Runs a statement that gives no rows; says how many it changed.
+    fn execute(&mut self, statement: &str, parameters: &[Value]) -> Result<u64, SqlError>;
+
+    /// Runs a statement that gives rows, and collects them: statements say their own LIMIT.
+    fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError>;
+}
+
+/// Why the database could not do something. Cheap to clone: one failed commit answers many.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SqlError {
+    /// What should be unique is there already, or what is referred to is not.
+    #[error("the database refused a row that breaks its rules")]
+    Constraint(#[source] Cause),
+    /// It cannot be reached, is overloaded or shuts down; later may be better.
+    #[error("the database is not available now")]
+    Unavailable(#[source] Cause),
+    /// No space is left for it.
+    #[error("no space is left for the database")]
+    Full(#[source] Cause),
+    /// Anything else.
+    #[error("the database failed")]
+    Failed(#[source] Cause),
+}
+
+/// A shared cause.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    /// Takes any error or text.
+    pub(super) fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(Arc::from(cause.into()))
+    }
+}
+
+/// The parameters of a statement: `values![name, 7_i64, None::<String>]`.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::db::Value::from($value)),*]
+    };
+}
+pub(crate) use values;
+
+impl dyn Sql + '_ {
+    /// The first row, if there is one.
+    pub(crate) fn query_row(
+        &mut self,
+        statement: &str,
+        parameters: &[Value],
+    ) -> Result<Option<Row>, SqlError> {
+        Ok(self.query(statement, parameters)?.into_iter().next())
+    }
+
+    /// The first column of the first row, if there is one.
+    pub(crate) fn query_value<T: FromValue>(
+        &mut self,
+        statement: &str,
+        parameters: &[Value],
+    ) -> Result<Option<T>, SqlError> {
+        Ok(self
+            .query_row(statement, parameters)?
+            .map(|mut row| row.take(0)))
+    }
+}
