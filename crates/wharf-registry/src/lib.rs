@@ -1,9 +1,16 @@
 //! The registry as a service: one process that speaks the distribution protocol and Harbor's management API.
 
 pub mod db;
+pub mod repositories;
 pub mod storage;
 
 mod clock;
+mod error;
 mod random;
+mod registry;
+mod settings;
 
 pub use clock::Clock;
+pub use error::RegistryError;
+pub use registry::Registry;
+pub use settings::Settings;

@@ -81,6 +81,25 @@ async fn what_is_uploaded_is_read_back() {
 }
 
 #[tokio::test]
+async fn the_digest_may_be_of_an_algorithm_that_nobody_announced() {
+    let (_folder, storage) = local();
+    let content = content(400_000);
+    let mut hasher = wharf_oci::Hasher::new(Algorithm::Sha512);
+    hasher.update(&content);
+    let digest = hasher.finish();
+    let (first, second) = content.split_at(70_000);
+    let mut pending = storage.begin(Algorithm::Sha256);
+    for piece in [first, second] {
+        let mut writer = storage.open_upload(pending).await.unwrap();
+        writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
+        pending = writer.pause().await.unwrap();
+    }
+    let writer = storage.open_upload(pending).await.unwrap();
+    let stored = writer.finish(&digest).await.unwrap();
+    assert_eq!(read_all(&storage, &stored.key, 0..400_000).await, content);
+}
+
+#[tokio::test]
 async fn an_empty_blob_is_a_blob() {
     let (_folder, storage) = local();
     let digest = Digest::of(b"");

@@ -365,7 +365,7 @@ impl Core {
                 cause: Box::new(error),
             })?;
         if notes.boot != folder.boot
-            && rehash(&mut file, upload.algorithm).map_err(failed)?.save() != upload.hash
+            && rehash(&file, upload.algorithm).map_err(failed)?.save() != upload.hash
         {
             return Err(lost());
         }
@@ -418,9 +418,22 @@ impl Core {
         Ok(self.upload)
     }
 
+    /// The digest of all bytes. Only who did not say `digest-algorithm` at the beginning and then wants another one than
+    /// SHA-256 pays for reading them again.
+    fn digest(&mut self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        if algorithm == self.upload.algorithm {
+            return Ok(self.hasher.clone().finish());
+        }
+        let read_again = self.file().and_then(|file| rehash(file, algorithm));
+        match read_again {
+            Ok(hasher) => Ok(hasher.finish()),
+            Err(error) => Err(StorageError::io("reading an upload again", error)),
+        }
+    }
+
     fn finish(mut self: Box<Self>, expected: &Digest) -> Result<StoredObject, FinishError> {
         let from = self.folder.upload_path(&self.upload.key);
-        let actual = self.hasher.clone().finish();
+        let actual = self.digest(expected.algorithm())?;
         if actual != *expected {
             remove_if_there(&from)?;
             return Err(FinishError::Digest {
@@ -455,7 +468,7 @@ fn open_locked(path: &Path, create: bool) -> io::Result<File> {
     Ok(file)
 }
 
-fn rehash(file: &mut File, algorithm: Algorithm) -> io::Result<Hasher> {
+fn rehash(mut file: &File, algorithm: Algorithm) -> io::Result<Hasher> {
     let mut hasher = Hasher::new(algorithm);
     let mut buffer = vec![0; REHASH_BYTES];
     file.rewind()?;

@@ -100,6 +100,7 @@ impl UploadWriter {
     }
 
     /// Ends the upload: compares the digest and makes the object durable. On a wrong digest everything is dropped.
+    /// A digest of another algorithm than the upload began with is right too; then the bytes are read once more.
     pub async fn finish(self, digest: &Digest) -> Result<StoredObject, FinishError> {
         match self.backend {
             Backend::Local(writer) => writer.finish(digest).await,

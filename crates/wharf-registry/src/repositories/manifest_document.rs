@@ -1,0 +1,137 @@
+//! What a pushed manifest says about itself and what it needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wharf_oci::{
+    Algorithm, Descriptor, Digest, Index, MANIFEST_LIMIT_BYTES, Manifest, ManifestError, MediaType,
+    ParsedManifest, RawManifest,
+};
+
+use crate::db::manifests::NewManifest;
+use crate::error::RegistryError;
+
+/// A manifest that was read, before the database was asked about what it names.
+#[derive(Debug, Clone)]
+pub(super) struct ManifestDocument {
+    /// What is recorded of it.
+    pub(super) record: NewManifest,
+    /// Blobs that must be in the repository, with the sizes it says they have.
+    pub(super) needed: BTreeMap<Digest, u64>,
+    /// Blobs that may be elsewhere (non-distributable layers).
+    pub(super) optional: BTreeSet<Digest>,
+}
+
+impl ManifestDocument {
+    /// Reads a manifest as it was pushed, of any type that registries serve.
+    pub(super) fn read(
+        bytes: Vec<u8>,
+        content_type: Option<&MediaType>,
+        algorithm: Algorithm,
+    ) -> Result<Self, RegistryError> {
+        let raw = RawManifest::new(bytes, content_type, algorithm).map_err(refused)?;
+        let parsed = raw.parse().map_err(refused)?;
+        let mut record = NewManifest {
+            digest: *raw.digest().digest(),
+            media_type: raw.media_type().clone(),
+            artifact_type: None,
+            config_media_type: None,
+            config_digest: None,
+            subject: None,
+            annotations: None,
+            total_size: raw.bytes().len() as u64,
+            content: raw.bytes().to_vec(),
+            blobs: Vec::new(),
+            children: Vec::new(),
+        };
+        let mut document = match parsed {
+            ParsedManifest::Manifest(manifest) => {
+                let (needed, optional) = describe_image(&mut record, *manifest);
+                Self {
+                    record,
+                    needed,
+                    optional,
+                }
+            }
+            ParsedManifest::Index(index) => {
+                describe_index(&mut record, *index);
+                Self {
+                    record,
+                    needed: BTreeMap::new(),
+                    optional: BTreeSet::new(),
+                }
+            }
+        };
+        document.record.total_size += document.needed.values().sum::<u64>();
+        Ok(document)
+    }
+}
+
+fn describe_image(
+    record: &mut NewManifest,
+    manifest: Manifest,
+) -> (BTreeMap<Digest, u64>, BTreeSet<Digest>) {
+    let config = &manifest.config;
+    let own_type = manifest
+        .artifact_type
+        .filter(|own| !own.as_str().is_empty());
+    // Where a manifest names no type of artifact, the list of referrers gives its config's.
+    record.artifact_type = Some(
+        own_type
+            .unwrap_or_else(|| config.media_type.clone())
+            .as_str()
+            .to_owned(),
+    );
+    record.config_media_type = Some(config.media_type.as_str().to_owned());
+    record.config_digest = Some(config.digest);
+    record.subject = manifest.subject.map(|subject| subject.digest);
+    record.annotations = annotations(&manifest.annotations);
+    let mut needed = BTreeMap::from([(config.digest, config.size)]);
+    let mut optional = BTreeSet::new();
+    for layer in &manifest.layers {
+        if is_distributable(layer) {
+            needed.insert(layer.digest, layer.size);
+        } else {
+            optional.insert(layer.digest);
+        }
+    }
+    (needed, optional)
+}
+
+fn describe_index(record: &mut NewManifest, index: Index) {
+    record.artifact_type = index
+        .artifact_type
+        .filter(|own| !own.as_str().is_empty())
+        .map(|own| own.as_str().to_owned());
+    record.subject = index.subject.map(|subject| subject.digest);
+    record.annotations = annotations(&index.annotations);
+    let child = |entry: &Descriptor| {
+        let platform = entry.platform.as_ref();
+        let platform = platform.and_then(|platform| serde_json::to_string(platform).ok());
+        (entry.digest, platform)
+    };
+    record.children = index.manifests.iter().map(child).collect();
+}
+
+/// Whether a registry has to hold the layer. Licences forbid it for some (`foreign`, `nondistributable`).
+fn is_distributable(layer: &Descriptor) -> bool {
+    let media_type = layer.media_type.as_str();
+    !media_type.contains(".nondistributable.") && !media_type.contains(".foreign.")
+}
+
+fn annotations(annotations: &BTreeMap<String, String>) -> Option<String> {
+    if annotations.is_empty() {
+        return None;
+    }
+    serde_json::to_string(annotations).ok()
+}
+
+fn refused(error: ManifestError) -> RegistryError {
+    match error {
+        ManifestError::TooLarge { .. } => RegistryError::ManifestTooLarge {
+            limit: MANIFEST_LIMIT_BYTES,
+        },
+        other => RegistryError::ManifestInvalid {
+            reason: other.to_string(),
+        },
+    }
+}

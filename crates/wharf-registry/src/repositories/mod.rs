@@ -1,0 +1,18 @@
+//! What happens in repositories: uploads, blobs, manifests, tags, referrers, catalog. The rules of each operation stand in
+//! order in one function. Nothing here knows HTTP; who may do it was decided before.
+
+mod blobs;
+mod catalog;
+mod manifest_document;
+mod manifests;
+mod names;
+mod referrers;
+mod tags;
+mod uploads;
+
+pub use blobs::Blob;
+pub use catalog::NamePage;
+pub use manifests::{ManifestPush, ManifestReference, PushedManifest};
+pub use names::RepositoryName;
+pub use referrers::ReferrerPage;
+pub use uploads::{BodyError, ByteRange, MountSource, UploadBody, UploadProgress};

@@ -1,0 +1,489 @@
+//! Uploads: begun, written to, finished, cancelled.
+//!
+//! An upload is a row between two requests. Within one, its lease keeps other writers out, on this node and on others;
+//! what a request stored counts when its row says so.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use wharf_oci::{Algorithm, Digest};
+
+use super::RepositoryName;
+use crate::db::{self, Durability, uploads::UploadRecord};
+use crate::error::RegistryError;
+use crate::random;
+use crate::registry::Registry;
+use crate::storage::{FinishError, PendingUpload, StorageError, StoredObject, UploadWriter};
+
+/// A lease is renewed when this much of its time has passed.
+const RENEWAL_MICROS: i64 = db::uploads::LEASE_MICROS / 4;
+
+/// The body of a request.
+pub type UploadBody = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+
+/// Why a body ended early.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct BodyError(pub String);
+
+/// Which bytes a chunk says it has (`Content-Range`): the first and the last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// The first byte.
+    pub first: u64,
+    /// The last byte.
+    pub last: u64,
+}
+
+/// How far an upload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadProgress {
+    /// The upload.
+    pub id: String,
+    /// How many bytes are stored.
+    pub offset: u64,
+}
+
+/// From where a blob may be mounted: repositories that the caller may read.
+#[derive(Debug, Clone)]
+pub enum MountSource {
+    /// The one that the client named.
+    Repository(RepositoryName),
+    /// None was named: any of these.
+    AnyOf(Vec<RepositoryName>),
+}
+
+/// A lease on an upload within a request.
+struct Lease<'a> {
+    registry: &'a Registry,
+    id: String,
+    token: String,
+    renewed: i64,
+}
+
+impl Registry {
+    /// Begins an upload. The repository comes into being with it, and is seen when its first manifest comes.
+    pub async fn begin_upload(
+        &self,
+        project: i64,
+        name: &RepositoryName,
+        owner: &str,
+        algorithm: Algorithm,
+    ) -> Result<UploadProgress, RegistryError> {
+        let pending = self.storage().begin(algorithm);
+        let id = random::uuid();
+        let progress = UploadProgress {
+            id: id.clone(),
+            offset: 0,
+        };
+        let (name, owner, now) = (name.clone(), owner.to_owned(), self.now());
+        self.db()
+            .write(Durability::Relaxed, move |sql| {
+                let repository =
+                    db::repositories::find_or_insert(sql, project, name.as_str(), now)?;
+                db::uploads::insert(sql, &id, repository, &owner, &pending, now)
+            })
+            .await
+            .map_err(RegistryError::Database)?;
+        Ok(progress)
+    }
+
+    /// How far an upload is.
+    pub async fn upload_progress(
+        &self,
+        name: &RepositoryName,
+        id: &str,
+    ) -> Result<UploadProgress, RegistryError> {
+        let upload = self.find_upload(name, id).await?;
+        Ok(UploadProgress {
+            id: id.to_owned(),
+            offset: upload.pending.offset,
+        })
+    }
+
+    /// Appends a chunk. What came before the client vanished is kept.
+    pub async fn append_upload(
+        &self,
+        name: &RepositoryName,
+        id: &str,
+        range: Option<ByteRange>,
+        body: UploadBody,
+    ) -> Result<UploadProgress, RegistryError> {
+        let (mut lease, pending) = Lease::take(self, name, id).await?;
+        if let Err(error) = check_range(id, range, pending.offset) {
+            lease.release().await;
+            return Err(error);
+        }
+        let begins = pending.offset;
+        let mut writer = lease
+            .or_release(self.storage().open_upload(pending).await)
+            .await?;
+        let received = lease.receive(&mut writer, body).await;
+        let paused = lease.or_release(writer.pause().await).await?;
+        let offset = paused.offset;
+        lease.store(paused).await?;
+        received?;
+        check_length(range, offset - begins)?;
+        Ok(UploadProgress {
+            id: id.to_owned(),
+            offset,
+        })
+    }
+
+    /// Finishes an upload with the last chunk, which may be empty: appends it, compares the digest, makes the object
+    /// durable, and links it to the repository in one transaction.
+    pub async fn finish_upload(
+        &self,
+        name: &RepositoryName,
+        id: &str,
+        range: Option<ByteRange>,
+        digest: &Digest,
+        body: UploadBody,
+    ) -> Result<(), RegistryError> {
+        let (mut lease, pending) = Lease::take(self, name, id).await?;
+        if let Err(error) = check_range(id, range, pending.offset) {
+            lease.release().await;
+            return Err(error);
+        }
+        let begins = pending.offset;
+        let mut writer = lease
+            .or_release(self.storage().open_upload(pending).await)
+            .await?;
+        let received = lease.receive(&mut writer, body).await;
+        let checked = received.and_then(|()| check_length(range, writer.offset() - begins));
+        if let Err(error) = checked {
+            // The client may go on from what came.
+            let paused = lease.or_release(writer.pause().await).await?;
+            lease.store(paused).await?;
+            return Err(error);
+        }
+        let object = match writer.finish(digest).await {
+            Ok(object) => object,
+            Err(error) => return Err(lease.end(error).await),
+        };
+        self.record_blob(name, digest, object, Some((lease.id, lease.token)))
+            .await
+    }
+
+    /// Takes a whole blob in one request, without a session.
+    pub async fn push_blob(
+        &self,
+        project: i64,
+        name: &RepositoryName,
+        digest: &Digest,
+        mut body: UploadBody,
+    ) -> Result<(), RegistryError> {
+        let pending = self.storage().begin(digest.algorithm());
+        let mut writer = self.storage().open_upload(pending.clone()).await?;
+        let received = async {
+            while let Some(bytes) = body.next().await {
+                writer.write(bytes.map_err(incomplete)?).await?;
+                self.check_blob_limit(writer.offset())?;
+            }
+            Ok(())
+        };
+        if let Err(error) = received.await {
+            drop(writer);
+            self.storage().abort_upload(&pending).await?;
+            return Err(error);
+        }
+        let object = writer.finish(digest).await.map_err(finish_error)?;
+        let (text, now) = (name.clone(), self.now());
+        self.db()
+            .write(Durability::Relaxed, move |sql| {
+                db::repositories::find_or_insert(sql, project, text.as_str(), now)
+            })
+            .await
+            .map_err(RegistryError::Database)?;
+        self.record_blob(name, digest, object, None).await
+    }
+
+    /// Lets `name` show a blob that one of the sources shows. `false` if none of them does.
+    pub async fn mount_blob(
+        &self,
+        project: i64,
+        name: &RepositoryName,
+        source: MountSource,
+        digest: &Digest,
+    ) -> Result<bool, RegistryError> {
+        let sources = match source {
+            MountSource::Repository(source) => vec![source],
+            MountSource::AnyOf(sources) => sources,
+        };
+        let (name, digest, now) = (name.clone(), *digest, self.now());
+        self.db()
+            .write(Durability::Full, move |sql| {
+                for source in &sources {
+                    let Some(from) = db::repositories::find_id(sql, source.as_str())? else {
+                        continue;
+                    };
+                    if db::blobs::find_in_repository(sql, from, &digest)?.is_some() {
+                        let to =
+                            db::repositories::find_or_insert(sql, project, name.as_str(), now)?;
+                        db::blobs::link(sql, to, &digest, now)?;
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            })
+            .await
+    }
+
+    /// Repositories that show the blob, at most `limit` of them: the caller keeps those that may be read.
+    pub async fn repositories_with_blob(
+        &self,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Vec<RepositoryName>, RegistryError> {
+        let digest = *digest;
+        let names = self
+            .db()
+            .read(move |sql| db::blobs::repositories_with(sql, &digest, limit))
+            .await
+            .map_err(RegistryError::Database)?;
+        names
+            .iter()
+            .map(|name| RepositoryName::parse(name))
+            .collect()
+    }
+
+    /// Ends an upload and frees what it stored.
+    pub async fn cancel_upload(
+        &self,
+        name: &RepositoryName,
+        id: &str,
+    ) -> Result<(), RegistryError> {
+        let (lease, pending) = Lease::take(self, name, id).await?;
+        self.storage().abort_upload(&pending).await?;
+        lease.forget().await
+    }
+
+    async fn find_upload(
+        &self,
+        name: &RepositoryName,
+        id: &str,
+    ) -> Result<UploadRecord, RegistryError> {
+        let (name, wanted) = (name.clone(), id.to_owned());
+        let found = self
+            .db()
+            .read(
+                move |sql| match db::repositories::find_id(sql, name.as_str())? {
+                    Some(repository) => db::uploads::find(sql, repository, &wanted),
+                    None => Ok(None),
+                },
+            )
+            .await
+            .map_err(RegistryError::Database)?;
+        found.ok_or_else(|| RegistryError::UploadUnknown { id: id.to_owned() })
+    }
+
+    /// The one transaction that makes a stored object a blob of the repository. `upload` is the upload that ends with it.
+    async fn record_blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+        object: StoredObject,
+        upload: Option<(String, String)>,
+    ) -> Result<(), RegistryError> {
+        let (name, digest, now) = (name.clone(), *digest, self.now());
+        self.db()
+            .write(Durability::Full, move |sql| {
+                if let Some((id, lease)) = &upload
+                    && !db::uploads::delete_leased(sql, id, lease)?
+                {
+                    // Too slow: somebody else has the upload. The collector finds the object.
+                    return Err(RegistryError::UploadBusy { id: id.clone() });
+                }
+                let Some(repository) = db::repositories::find_id(sql, name.as_str())? else {
+                    return Err(RegistryError::NameUnknown {
+                        name: name.to_string(),
+                    });
+                };
+                db::blobs::insert(sql, &digest, &object, now)?;
+                db::blobs::link(sql, repository, &digest, now)?;
+                Ok(())
+            })
+            .await
+    }
+
+    fn check_blob_limit(&self, bytes: u64) -> Result<(), RegistryError> {
+        let limit = self.settings().blob_limit_bytes;
+        if bytes > limit {
+            return Err(RegistryError::BlobTooLarge { limit });
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Lease<'a> {
+    /// Takes the upload for this request.
+    async fn take(
+        registry: &'a Registry,
+        name: &RepositoryName,
+        id: &str,
+    ) -> Result<(Self, PendingUpload), RegistryError> {
+        let token = random::uuid();
+        let now = registry.now();
+        let (name, id_of_row, token_of_row) = (name.clone(), id.to_owned(), token.clone());
+        let upload = registry
+            .db()
+            .write(Durability::Relaxed, move |sql| {
+                let unknown = || RegistryError::UploadUnknown {
+                    id: id_of_row.clone(),
+                };
+                let repository =
+                    db::repositories::find_id(sql, name.as_str())?.ok_or_else(unknown)?;
+                let upload = db::uploads::find(sql, repository, &id_of_row)?.ok_or_else(unknown)?;
+                if !db::uploads::take_lease(sql, &id_of_row, &token_of_row, now)? {
+                    return Err(RegistryError::UploadBusy {
+                        id: id_of_row.clone(),
+                    });
+                }
+                Ok(upload)
+            })
+            .await?;
+        let lease = Self {
+            registry,
+            id: id.to_owned(),
+            token,
+            renewed: now,
+        };
+        Ok((lease, upload.pending))
+    }
+
+    /// Writes the body, renewing the lease on the way.
+    async fn receive(
+        &mut self,
+        writer: &mut UploadWriter,
+        mut body: UploadBody,
+    ) -> Result<(), RegistryError> {
+        while let Some(bytes) = body.next().await {
+            writer.write(bytes.map_err(incomplete)?).await?;
+            self.registry.check_blob_limit(writer.offset())?;
+            self.renew().await?;
+        }
+        Ok(())
+    }
+
+    async fn renew(&mut self) -> Result<(), RegistryError> {
+        let now = self.registry.now();
+        if (now - self.renewed).abs() < RENEWAL_MICROS {
+            return Ok(());
+        }
+        self.renewed = now;
+        let held = self
+            .write(move |sql, id, token| db::uploads::renew_lease(sql, id, token, now))
+            .await?;
+        self.must_hold(held)
+    }
+
+    /// Records what was stored and gives the lease back.
+    async fn store(self, pending: PendingUpload) -> Result<(), RegistryError> {
+        let now = self.registry.now();
+        let held = self
+            .write(move |sql, id, token| db::uploads::store(sql, id, token, &pending, now))
+            .await?;
+        self.must_hold(held)
+    }
+
+    /// Gives the lease back and leaves the row as it was. Where even that fails, the lease runs out by itself.
+    async fn release(self) {
+        let released = self.write(db::uploads::release_lease).await;
+        if let Err(error) = released {
+            tracing::warn!(upload = self.id, %error, "the lease of an upload could not be given back");
+        }
+    }
+
+    /// Deletes the row.
+    async fn forget(self) -> Result<(), RegistryError> {
+        let held = self.write(db::uploads::delete_leased).await?;
+        self.must_hold(held)
+    }
+
+    /// After a failed finish: a wrong digest ends the upload, a failing storage does not.
+    async fn end(self, error: FinishError) -> RegistryError {
+        match error {
+            FinishError::Digest { .. } => match self.forget().await {
+                Ok(()) => finish_error(error),
+                Err(error) => error,
+            },
+            FinishError::Storage(error) => {
+                self.release().await;
+                error.into()
+            }
+        }
+    }
+
+    async fn or_release<T>(&self, outcome: Result<T, StorageError>) -> Result<T, RegistryError> {
+        match outcome {
+            Ok(value) => Ok(value),
+            Err(error @ StorageError::Lost { .. }) => {
+                tracing::warn!(upload = self.id, %error, "an upload is given up");
+                self.write(db::uploads::delete_leased).await?;
+                Err(RegistryError::UploadUnknown {
+                    id: self.id.clone(),
+                })
+            }
+            Err(error) => {
+                self.write(db::uploads::release_lease).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        change: impl Fn(&mut dyn db::Sql, &str, &str) -> Result<T, db::SqlError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let (id, token) = (self.id.clone(), self.token.clone());
+        self.registry
+            .db()
+            .write(Durability::Relaxed, move |sql| change(sql, &id, &token))
+            .await
+            .map_err(RegistryError::Database)
+    }
+
+    fn must_hold(&self, held: bool) -> Result<(), RegistryError> {
+        if held {
+            return Ok(());
+        }
+        Err(RegistryError::UploadBusy {
+            id: self.id.clone(),
+        })
+    }
+}
+
+fn check_range(id: &str, range: Option<ByteRange>, offset: u64) -> Result<(), RegistryError> {
+    match range {
+        Some(range) if range.first != offset => Err(RegistryError::UploadRange {
+            id: id.to_owned(),
+            begins: range.first,
+            offset,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_length(range: Option<ByteRange>, came: u64) -> Result<(), RegistryError> {
+    match range {
+        Some(range) if range.last - range.first + 1 != came => Err(RegistryError::SizeInvalid {
+            said: range.last - range.first + 1,
+            came,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn incomplete(error: BodyError) -> RegistryError {
+    RegistryError::BodyIncomplete { reason: error.0 }
+}
+
+fn finish_error(error: FinishError) -> RegistryError {
+    match error {
+        FinishError::Digest { expected, actual } => {
+            RegistryError::DigestMismatch { expected, actual }
+        }
+        FinishError::Storage(error) => error.into(),
+    }
+}

@@ -1,0 +1,24 @@
+//! What a registry is told at start, beyond where its parts lie.
+
+use std::time::Duration;
+
+/// Settings with their defaults.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether an index may name manifests that are not in the repository (sparse indexes).
+    pub sparse_indexes: bool,
+    /// Largest blob in bytes.
+    pub blob_limit_bytes: u64,
+    /// How long a client may send nothing in the middle of a body.
+    pub body_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sparse_indexes: false,
+            blob_limit_bytes: 1 << 40,
+            body_timeout: Duration::from_mins(1),
+        }
+    }
+}
