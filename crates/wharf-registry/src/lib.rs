@@ -1,5 +1,6 @@
 //! The registry as a service: one process that speaks the distribution protocol and Harbor's management API.
 
+pub mod access;
 pub mod db;
 pub mod repositories;
 pub mod storage;

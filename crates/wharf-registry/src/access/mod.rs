@@ -1,0 +1,12 @@
+//! Who may do what: permissions, roles, principals, passwords, tokens.
+//!
+//! Pure rules: what the database knows and what time it is come in as parameters, and an answer comes out. Words and tables
+//! are Harbor's, so that its clients find what they know.
+
+mod permission;
+mod role;
+
+pub use permission::{
+    Action, Permission, Resource, UnknownWord, project_permissions, system_permissions,
+};
+pub use role::{ProjectRole, administrator_may, everybody_may_in_public};
