@@ -3,9 +3,13 @@
 //! Pure rules: what the database knows and what time it is come in as parameters, and an answer comes out. Words and tables
 //! are Harbor's, so that its clients find what they know.
 
+mod password;
 mod permission;
 mod role;
 
+pub use password::{
+    PasswordError, PasswordHasher, Verdict, WeakPassword, check_policy, generate_secret,
+};
 pub use permission::{
     Action, Permission, Resource, UnknownWord, project_permissions, system_permissions,
 };
