@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::process::{run as run_command, say, show};
 
@@ -49,7 +49,14 @@ pub(crate) const PEERS: &[Program] = &[
     program("setfattr", "attr"),
     program("setcap", "libcap2-bin"),
     program("mkfs.ext4", "e2fsprogs"),
+    program("initdb", "postgresql"),
+    program("ceph-mon", "ceph-mon"),
+    program("ceph-osd", "ceph-osd"),
+    program("radosgw", "radosgw"),
 ];
+
+/// Debian's package of PostgreSQL makes a database cluster of its own and starts it, unless a file here says otherwise.
+const POSTGRES_SETTINGS: &str = "/etc/postgresql-common/createcluster.d";
 
 /// Makes `required` and `wished` be there: installs what is missing when run as root on Debian, otherwise names it.
 ///
@@ -85,7 +92,7 @@ pub(crate) fn provide(required: &[Program], wished: &[Program], install: bool) -
     Ok(())
 }
 
-/// The first executable called `name` in the PATH, or in the folders of system administration.
+/// The first executable called `name` in the PATH, in the folders of system administration, or among PostgreSQL's own.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is a program for developers, which reads its own environment"
@@ -94,8 +101,19 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
+        .chain(postgres_folders())
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
+}
+
+/// Debian keeps most programs of PostgreSQL out of the PATH, in a folder for each version.
+fn postgres_folders() -> impl Iterator<Item = PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    versions
+        .into_iter()
+        .flatten()
+        .map_while(Result::ok)
+        .map(|version| version.path().join("bin"))
 }
 
 /// Whether this program runs as root.
@@ -121,6 +139,9 @@ fn package_names(programs: &[Program]) -> Vec<&'static str> {
 
 /// The lists of a fresh machine are empty or old, so they are fetched first.
 fn install_packages(packages: &[&str]) -> Result<()> {
+    if packages.contains(&"postgresql") {
+        forbid_default_cluster()?;
+    }
     for arguments in [
         &["update", "--quiet"][..],
         &["install", "--yes", "--quiet", "--no-install-recommends"][..],
@@ -136,4 +157,16 @@ fn install_packages(packages: &[&str]) -> Result<()> {
         run_command(&mut command)?;
     }
     Ok(())
+}
+
+/// The tests start servers of their own; one on the usual port would only be in somebody's way.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file that did not exist, read by a program that is not installed yet"
+)]
+fn forbid_default_cluster() -> Result<()> {
+    let file = Path::new(POSTGRES_SETTINGS).join("wharf-tests.conf");
+    std::fs::create_dir_all(POSTGRES_SETTINGS)
+        .and_then(|()| std::fs::write(&file, "create_main_cluster = false\n"))
+        .with_context(|| format!("cannot write {}", file.display()))
 }

@@ -2,7 +2,7 @@
 //! it serves, without any code of Wharf's own client.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -40,11 +40,20 @@ pub fn http_request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> HttpResponse {
-    let mut stream = TcpStream::connect(address)
-        .unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
-    stream
-        .set_read_timeout(Some(LIMIT))
-        .expect("a time limit above zero");
+    try_http_request(address, method, path, headers, body)
+        .unwrap_or_else(|error| panic!("{method} {address}{path}: {error}"))
+}
+
+/// As [`http_request`], for servers that may fail.
+pub(crate) fn try_http_request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<HttpResponse> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
     let mut head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
         body.len()
@@ -53,15 +62,12 @@ pub fn http_request(
         write!(head, "{name}: {value}\r\n").expect("writing to a string");
     }
     head.push_str("\r\n");
-    stream
-        .write_all(head.as_bytes())
-        .and_then(|()| stream.write_all(body))
-        .unwrap_or_else(|error| panic!("{method} {address}{path}: {error}"));
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
     read_response(stream, method == "HEAD")
-        .unwrap_or_else(|error| panic!("{method} {address}{path}: {error}"))
 }
 
-fn read_response(stream: TcpStream, without_body: bool) -> std::io::Result<HttpResponse> {
+fn read_response(stream: TcpStream, without_body: bool) -> io::Result<HttpResponse> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -69,7 +75,7 @@ fn read_response(stream: TcpStream, without_body: bool) -> std::io::Result<HttpR
         .split(' ')
         .nth(1)
         .and_then(|code| code.parse().ok())
-        .ok_or_else(|| std::io::Error::other(format!("no status line: {line:?}")))?;
+        .ok_or_else(|| io::Error::other(format!("no status line: {line:?}")))?;
     let mut headers = Vec::new();
     loop {
         line.clear();
@@ -95,12 +101,12 @@ fn read_response(stream: TcpStream, without_body: bool) -> std::io::Result<HttpR
     Ok(response)
 }
 
-fn read_chunks(reader: &mut BufReader<TcpStream>) -> std::io::Result<Vec<u8>> {
+fn read_chunks(reader: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let size = u64::from_str_radix(line.trim(), 16).map_err(std::io::Error::other)?;
+        let size = u64::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
         let before = body.len();
         reader.take(size).read_to_end(&mut body)?;
         if size == 0 || body.len() == before {

@@ -33,8 +33,9 @@ pub use peers::{Peer, running_as_root, skip};
 pub use process::{Output, ProgramCommand};
 pub use sandbox::Sandbox;
 pub use servers::{
-    DockerDaemon, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, ScriptedRegistry,
-    ScriptedReply, ScriptedRequest, SearchServer, TestRegistry,
+    DockerDaemon, Fault, FaultyS3, PassedRequest, PostgresServer, REGISTRY_PASSWORD, REGISTRY_USER,
+    RegistryBuilder, S3Server, ScriptedRegistry, ScriptedReply, ScriptedRequest, SearchServer,
+    TestRegistry,
 };
 pub use tar::{Entry, EntryKind, LongNames, TarBuilder};
 pub use tree::{TreeEntry, compare_trees, list_tree};

@@ -2,12 +2,19 @@
 
 mod certificates;
 mod dockerd;
+mod faulty;
+mod port;
+mod postgres;
 mod registry;
+mod s3;
 mod scripted;
 mod search;
 mod server;
 
 pub use dockerd::DockerDaemon;
+pub use faulty::{Fault, FaultyS3, PassedRequest};
+pub use postgres::PostgresServer;
 pub use registry::{REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, TestRegistry};
+pub use s3::S3Server;
 pub use scripted::{ScriptedRegistry, ScriptedReply, ScriptedRequest};
 pub use search::SearchServer;

@@ -216,7 +216,9 @@ fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
 }
 
 /// `None`: the client has gone, or speaks something else (TLS).
-fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<Option<ScriptedRequest>> {
+pub(super) fn read_request(
+    reader: &mut BufReader<TcpStream>,
+) -> io::Result<Option<ScriptedRequest>> {
     let first = reader.fill_buf()?.first().copied();
     if !first.is_some_and(|byte| byte.is_ascii_uppercase()) {
         return Ok(None);
