@@ -6,6 +6,8 @@
 mod password;
 mod permission;
 mod role;
+mod subject;
+pub mod token;
 
 pub use password::{
     PasswordError, PasswordHasher, Verdict, WeakPassword, check_policy, generate_secret,
@@ -14,3 +16,4 @@ pub use permission::{
     Action, Permission, Resource, UnknownWord, project_permissions, system_permissions,
 };
 pub use role::{ProjectRole, administrator_may, everybody_may_in_public};
+pub use subject::{NotASubjectId, SubjectId};
