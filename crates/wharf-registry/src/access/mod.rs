@@ -5,6 +5,9 @@
 
 mod password;
 mod permission;
+mod principal;
+mod requester;
+mod robot;
 mod role;
 mod subject;
 pub mod token;
@@ -14,6 +17,12 @@ pub use password::{
 };
 pub use permission::{
     Action, Permission, Resource, UnknownWord, project_permissions, system_permissions,
+};
+pub use principal::{Object, Principal, ProjectFacts, Robot};
+pub use requester::{Requester, TokenScopes};
+pub use robot::{
+    Access, DEFAULT_ROBOT_PREFIX, Effect, Grant, GrantScope, RobotError, RobotLevel,
+    RobotPermission, check_robot_name, robot_of_login, stored_robot_name,
 };
 pub use role::{ProjectRole, administrator_may, everybody_may_in_public};
 pub use subject::{NotASubjectId, SubjectId};
