@@ -18,6 +18,7 @@ mod robot;
 mod role;
 mod subject;
 pub mod token;
+mod verified;
 
 pub use lockout::{LockedOut, Lockout};
 pub use password::{
@@ -34,3 +35,4 @@ pub use robot::{
 };
 pub use role::{ProjectRole, administrator_may, everybody_may_in_public};
 pub use subject::{NotASubjectId, SubjectId};
+pub use verified::VerifiedPasswords;
