@@ -133,6 +133,12 @@ pub enum RegistryError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The caller may not.
+    #[error("{reason}")]
+    Denied {
+        /// What would be needed.
+        reason: String,
+    },
     /// A management request that cannot be right.
     #[error("{reason}")]
     BadRequest {

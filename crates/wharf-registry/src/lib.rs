@@ -1,7 +1,10 @@
 //! The registry as a service: one process that speaks the distribution protocol and Harbor's management API.
 
 pub mod access;
+pub mod accounts;
 pub mod db;
+pub mod http;
+pub mod projects;
 pub mod repositories;
 pub mod storage;
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Whether an index may name manifests that are not in the repository (sparse indexes).
     pub sparse_indexes: bool,
+    /// Whether every user may make projects, or only administrators (Harbor's `project_creation_restriction`).
+    pub users_create_projects: bool,
     /// Largest blob in bytes.
     pub blob_limit_bytes: u64,
     /// How long a client may send nothing in the middle of a body.
@@ -17,6 +19,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sparse_indexes: false,
+            users_create_projects: true,
             blob_limit_bytes: 1 << 40,
             body_timeout: Duration::from_mins(1),
         }

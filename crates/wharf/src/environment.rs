@@ -34,6 +34,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
         meaning: "What is logged to stderr, as `--log-level` or as `tracing` filters; `--log-level` wins",
     },
     Variable {
+        name: "WHARF_REGISTRY_ADMIN_PASSWORD",
+        meaning: "Password of the first administrator that `wharf registry serve` makes at its first start",
+    },
+    Variable {
         name: "DOCKER_CONFIG",
         meaning: "Folder of Docker's `config.json` (default `~/.docker`); `--config` wins",
     },
@@ -117,6 +121,7 @@ pub(crate) struct Environment {
     pub(crate) wharf_root: Option<PathBuf>,
     pub(crate) wharf_config: Option<PathBuf>,
     pub(crate) wharf_log: Option<String>,
+    pub(crate) registry_admin_password: Option<String>,
     pub(crate) docker_config: Option<PathBuf>,
     pub(crate) docker_auth_config: Option<String>,
     pub(crate) docker_default_platform: Option<String>,
@@ -165,6 +170,7 @@ impl Environment {
             wharf_root: path("WHARF_ROOT"),
             wharf_config: path("WHARF_CONFIG"),
             wharf_log: text("WHARF_LOG"),
+            registry_admin_password: text("WHARF_REGISTRY_ADMIN_PASSWORD"),
             docker_config: path("DOCKER_CONFIG"),
             docker_auth_config: text("DOCKER_AUTH_CONFIG"),
             docker_default_platform: text("DOCKER_DEFAULT_PLATFORM"),

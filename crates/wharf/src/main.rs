@@ -46,6 +46,7 @@ fn main() -> ExitCode {
                 Run::Nothing => Ok(ExitCode::SUCCESS),
                 Run::Local(run) => run(&session, &matches),
                 Run::Networked(run) => session.wait_for(run(&session, &matches)),
+                Run::Service(run) => session.serve(run(&session, &matches)),
             };
             exit::finished(session.printer(), result)
         }

@@ -90,7 +90,7 @@ impl Session {
         Ok((configuration, docker_config_folder))
     }
 
-    /// Runs the work of a networked command to its end: the one place that starts an async runtime.
+    /// Runs the work of a networked command to its end: it and [`Self::serve`] are the places that start an async runtime.
     #[expect(
         clippy::disallowed_methods,
         clippy::unused_self,
@@ -98,6 +98,19 @@ impl Session {
     )]
     pub(crate) fn wait_for(&self, work: Work<'_>) -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(work)
+    }
+
+    /// Runs a service to its end, on all cores.
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::unused_self,
+        reason = "this is the place that starts a runtime; a session is what a command has"
+    )]
+    pub(crate) fn serve(&self, work: Work<'_>) -> anyhow::Result<ExitCode> {
+        tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?
             .block_on(work)

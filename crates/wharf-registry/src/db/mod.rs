@@ -10,13 +10,19 @@ mod sql;
 mod sqlite;
 mod value;
 
+pub mod audit;
 pub mod blobs;
+pub mod keys;
 pub mod manifests;
+pub mod members;
 pub mod projects;
 pub mod records;
 pub mod repositories;
+pub mod robots;
+pub mod sessions;
 pub mod tags;
 pub mod uploads;
+pub mod users;
 
 pub use database::{Database, Durability};
 pub use sql::{Cause, Sql, SqlError};

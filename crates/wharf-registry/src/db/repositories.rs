@@ -74,23 +74,50 @@ pub fn show(sql: &mut dyn Sql, repository: i64, now: i64) -> Result<(), SqlError
     Ok(())
 }
 
-/// Up to `limit` names of shown repositories after `last`, in the order of their bytes. `project` keeps to one project.
+/// Whose projects a list is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// All projects.
+    Everything,
+    /// The public ones.
+    Public,
+    /// The public ones and those that a user is a member of.
+    Member(i64),
+    /// The public ones and these.
+    Projects(Vec<i64>),
+}
+
+/// Up to `limit` names of shown repositories after `last`, in the order of their bytes.
 pub fn names_after(
     sql: &mut dyn Sql,
-    project: Option<i64>,
+    audience: &Audience,
     last: &str,
     limit: u64,
 ) -> Result<Vec<String>, SqlError> {
-    let rows = match project {
-        Some(project) => sql.query(
-            "SELECT name FROM repositories WHERE project = $1 AND name > $2 AND shown = 1 \
-             ORDER BY name LIMIT $3",
-            values![project, last, limit],
-        )?,
-        None => sql.query(
-            "SELECT name FROM repositories WHERE name > $1 AND shown = 1 ORDER BY name LIMIT $2",
-            values![last, limit],
-        )?,
-    };
+    let statement = format!(
+        "SELECT name FROM repositories WHERE name > $1 AND shown = 1 AND {} ORDER BY name LIMIT $2",
+        audience.condition("project")
+    );
+    let rows = sql.query(&statement, values![last, limit])?;
     Ok(rows.into_iter().map(|mut row| row.take(0)).collect())
+}
+
+impl Audience {
+    /// A condition on a column of project numbers. Only numbers go into it.
+    pub(super) fn condition(&self, column: &str) -> String {
+        let public = format!("{column} IN (SELECT id FROM projects WHERE public = 1)");
+        match self {
+            Self::Everything => "1 = 1".to_owned(),
+            Self::Public => public,
+            Self::Member(user) => format!(
+                "({public} OR {column} IN (SELECT m.project FROM members m WHERE m.user_id = {user}))"
+            ),
+            Self::Projects(projects) => {
+                // No project has the number 0: the list may be empty.
+                let mut list = vec!["0".to_owned()];
+                list.extend(projects.iter().map(ToString::to_string));
+                format!("({public} OR {column} IN ({}))", list.join(", "))
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The catalog: the names of all repositories.
 
 use crate::db;
+use crate::db::repositories::Audience;
 use crate::error::RegistryError;
 use crate::registry::Registry;
 
@@ -22,16 +23,17 @@ pub(super) fn page(mut names: Vec<String>, limit: u64) -> NamePage {
 }
 
 impl Registry {
-    /// Up to `limit` repositories of all projects after `last`, in the order of their bytes.
+    /// Up to `limit` repositories that `audience` may pull from, after `last`, in the order of their bytes.
     pub async fn list_repositories(
         &self,
+        audience: Audience,
         last: &str,
         limit: u64,
     ) -> Result<NamePage, RegistryError> {
         let last = last.to_owned();
         let names = self
             .db()
-            .read(move |sql| db::repositories::names_after(sql, None, &last, limit + 1))
+            .read(move |sql| db::repositories::names_after(sql, &audience, &last, limit + 1))
             .await
             .map_err(RegistryError::Database)?;
         Ok(page(names, limit))

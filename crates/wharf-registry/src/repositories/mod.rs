@@ -12,7 +12,9 @@ mod uploads;
 
 pub use blobs::Blob;
 pub use catalog::NamePage;
+pub(crate) use manifests::parse_tag;
 pub use manifests::{ManifestPush, ManifestReference, PushedManifest};
 pub use names::RepositoryName;
+pub(crate) use names::{DEFAULT_PROJECT, is_component};
 pub use referrers::ReferrerPage;
 pub use uploads::{BodyError, ByteRange, MountSource, UploadBody, UploadProgress};

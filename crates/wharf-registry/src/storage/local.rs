@@ -22,7 +22,8 @@ use wharf_blobs::{BootId, sync_directory, write_file};
 use wharf_oci::{Algorithm, Digest, Hasher};
 
 use super::{
-    BlobBody, FinishError, ListedObject, ObjectKey, PendingUpload, StorageError, StoredObject,
+    BlobBody, FinishError, ListedObject, ObjectKey, PendingUpload, StorageError, StorageRoom,
+    StoredObject,
 };
 
 /// The version of the folder's layout. An older Wharf refuses a newer one.
@@ -205,6 +206,19 @@ impl LocalStorage {
                 .walk("")
                 .map_err(|error| StorageError::io("listing objects", error))?;
             Ok(listing.found)
+        })
+        .await
+    }
+
+    pub(super) async fn room(&self) -> Result<StorageRoom, StorageError> {
+        let root = self.folder.root.clone();
+        disk_work(move || {
+            let of_system = rustix::fs::statvfs(&root)
+                .map_err(|error| StorageError::io("asking for room", error.into()))?;
+            Ok(StorageRoom {
+                total_bytes: of_system.f_blocks * of_system.f_frsize,
+                free_bytes: of_system.f_bavail * of_system.f_frsize,
+            })
         })
         .await
     }

@@ -15,5 +15,6 @@ pub use body::BlobBody;
 pub use error::StorageError;
 pub use key::ObjectKey;
 pub use local::LocalStorage;
-pub use registry_storage::{ListedObject, RegistryStorage};
+pub(crate) use local::on_disk;
+pub use registry_storage::{ListedObject, RegistryStorage, StorageRoom};
 pub use upload::{FinishError, PendingUpload, StoredObject, UploadWriter};

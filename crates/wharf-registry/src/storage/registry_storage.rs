@@ -26,6 +26,15 @@ pub struct ListedObject {
     pub modified: i64,
 }
 
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StorageRoom {
+    /// All of it, in bytes.
+    pub total_bytes: u64,
+    /// What is free.
+    pub free_bytes: u64,
+}
+
 impl RegistryStorage {
     /// A new upload, of which nothing is stored yet. Touches neither disk nor network.
     pub fn begin(&self, algorithm: Algorithm) -> PendingUpload {
@@ -91,6 +100,13 @@ impl RegistryStorage {
     ) -> Result<Vec<ListedObject>, StorageError> {
         match self {
             Self::Local(storage) => storage.list(prefix, after, limit).await,
+        }
+    }
+
+    /// How much room there is; `None` where the storage does not say.
+    pub async fn room(&self) -> Result<Option<StorageRoom>, StorageError> {
+        match self {
+            Self::Local(storage) => storage.room().await.map(Some),
         }
     }
 

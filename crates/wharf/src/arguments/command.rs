@@ -131,6 +131,8 @@ pub(crate) enum Run {
     Local(fn(&Session, &Matches) -> anyhow::Result<ExitCode>),
     /// It speaks to registries.
     Networked(for<'a> fn(&'a Session, &'a Matches) -> Work<'a>),
+    /// It serves others until it is told to stop.
+    Service(for<'a> fn(&'a Session, &'a Matches) -> Work<'a>),
 }
 
 /// A command and the words that lead to it, as they were typed.

@@ -8,6 +8,7 @@ pub(crate) mod image;
 mod manifest;
 mod program;
 pub(crate) mod registry;
+pub(crate) mod registry_server;
 mod root;
 pub(crate) mod system;
 

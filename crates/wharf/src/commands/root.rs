@@ -3,7 +3,7 @@
 use crate::arguments::{Command, Group};
 
 use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
-use super::{buildx, image, manifest, program, registry, system};
+use super::{buildx, image, manifest, program, registry, registry_server, system};
 
 /// `wharf`, with everything below it.
 pub(crate) static ROOT: Command = Command {
@@ -67,6 +67,10 @@ pub(crate) static ROOT: Command = Command {
         Command {
             group: Group::Management,
             ..manifest::COMMAND
+        },
+        Command {
+            group: Group::Management,
+            ..registry_server::COMMAND
         },
         Command {
             group: Group::Management,

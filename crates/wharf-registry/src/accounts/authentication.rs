@@ -1,0 +1,239 @@
+//! Who somebody is: passwords, tokens, sessions.
+
+use super::sessions::session_id;
+use std::net::IpAddr;
+
+use crate::access::token::{Claims, TokenError};
+use crate::access::{
+    DEFAULT_ROBOT_PREFIX, Grant, Principal, Requester, Robot, SubjectId, TokenScopes, Verdict,
+    robot_of_login,
+};
+use crate::db::robots::RobotRecord;
+use crate::db::users::UserRecord;
+use crate::db::{self, Sql, SqlError};
+use crate::error::RegistryError;
+use crate::registry::Registry;
+use crate::storage::on_disk;
+
+/// What somebody shows.
+#[derive(Clone)]
+pub enum Credentials {
+    /// A name with a password, or a robot's with its secret.
+    Password {
+        /// The name.
+        name: String,
+        /// The password.
+        password: String,
+    },
+    /// A token of this registry.
+    Token(String),
+    /// The secret of a browser's session.
+    Session(String),
+}
+
+/// Why nobody could be signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Name, password or session are not right, or the account may not be used. Which of them nobody is told.
+    #[error("the user name or password is not right")]
+    Wrong,
+    /// The token does not count.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Password { name, .. } => write!(f, "Password of {name:?}"),
+            Self::Token(_) => f.write_str("Token"),
+            Self::Session(_) => f.write_str("Session"),
+        }
+    }
+}
+
+/// An account that somebody with a password may be.
+enum Account {
+    User(UserRecord),
+    Robot(RobotRecord),
+}
+
+impl Registry {
+    /// Finds out who shows these credentials, from the address `client`.
+    pub async fn authenticate(
+        &self,
+        credentials: Credentials,
+        client: IpAddr,
+    ) -> Result<Requester, SignInError> {
+        match credentials {
+            Credentials::Password { name, password } => Ok(Requester {
+                principal: self.check_password(name, password, client).await?,
+                scopes: None,
+            }),
+            Credentials::Token(token) => self.check_token(&token).await,
+            Credentials::Session(secret) => Ok(Requester {
+                principal: self.check_session(&secret).await?,
+                scopes: None,
+            }),
+        }
+    }
+
+    async fn check_password(
+        &self,
+        name: String,
+        password: String,
+        client: IpAddr,
+    ) -> Result<Principal, SignInError> {
+        let wanted = name.clone();
+        let account = self
+            .db()
+            .read(move |sql| find_account(sql, &wanted))
+            .await
+            .map_err(RegistryError::Database)?;
+        let stored = account.as_ref().map(|account| account.secret().to_owned());
+        let is_right = self.verify_password(password, stored).await?;
+        if is_right && let Some(account) = account {
+            return account.into_principal(self.now()).ok_or(SignInError::Wrong);
+        }
+        tracing::info!(%client, name, "a sign-in failed");
+        Err(SignInError::Wrong)
+    }
+
+    /// Compares a password with a stored hash, on a thread, with no more of them at once than memory is meant for.
+    pub(super) async fn verify_password(
+        &self,
+        password: String,
+        stored: Option<String>,
+    ) -> Result<bool, RegistryError> {
+        let fault = |error: &dyn std::fmt::Display| RegistryError::Internal(error.to_string());
+        let identity = self.identity();
+        let place = identity
+            .hashing
+            .acquire()
+            .await
+            .map_err(|error| fault(&error))?;
+        let hasher = identity.hasher.clone();
+        let verdict = on_disk(move || hasher.verify(&password, stored.as_deref()))
+            .await
+            .map_err(|error| fault(&error))?
+            .map_err(|error| fault(&error))?;
+        drop(place);
+        Ok(matches!(verdict, Verdict::Right { .. }))
+    }
+
+    /// Hashes a new password, on a thread.
+    pub(crate) async fn hash_password(&self, password: String) -> Result<String, RegistryError> {
+        let fault = |error: &dyn std::fmt::Display| RegistryError::Internal(error.to_string());
+        let identity = self.identity();
+        let place = identity
+            .hashing
+            .acquire()
+            .await
+            .map_err(|error| fault(&error))?;
+        let hasher = identity.hasher.clone();
+        let hash = on_disk(move || hasher.hash(&password))
+            .await
+            .map_err(|error| fault(&error))?
+            .map_err(|error| fault(&error))?;
+        drop(place);
+        Ok(hash)
+    }
+
+    async fn check_token(&self, token: &str) -> Result<Requester, SignInError> {
+        let identity = self.identity();
+        let claims = identity
+            .tokens
+            .verify(&identity.keys(), token, self.clock().now())?;
+        let Claims {
+            access, subject_id, ..
+        } = claims;
+        let principal = match subject_id {
+            None => Principal::Anonymous,
+            Some(subject) => self
+                .find_principal(subject)
+                .await?
+                .ok_or(SignInError::Wrong)?,
+        };
+        Ok(Requester {
+            principal,
+            scopes: Some(TokenScopes::new(access)),
+        })
+    }
+
+    async fn check_session(&self, secret: &str) -> Result<Principal, SignInError> {
+        let (id, now) = (session_id(secret), self.now());
+        let user = self
+            .db()
+            .read(move |sql| match db::sessions::find_user(sql, &id, now)? {
+                Some(user) => db::users::find(sql, user),
+                None => Ok(None),
+            })
+            .await
+            .map_err(RegistryError::Database)?;
+        user.map(user_principal).ok_or(SignInError::Wrong)
+    }
+
+    /// The account behind a token, as it is now.
+    async fn find_principal(&self, subject: SubjectId) -> Result<Option<Principal>, RegistryError> {
+        let account = self
+            .db()
+            .read(move |sql| match subject {
+                SubjectId::User(id) => Ok(db::users::find(sql, id)?.map(Account::User)),
+                SubjectId::Robot(id) => Ok(db::robots::find(sql, id)?.map(Account::Robot)),
+            })
+            .await
+            .map_err(RegistryError::Database)?;
+        Ok(account.and_then(|account| account.into_principal(self.now())))
+    }
+}
+
+fn find_account(sql: &mut dyn Sql, name: &str) -> Result<Option<Account>, SqlError> {
+    match robot_of_login(name, DEFAULT_ROBOT_PREFIX) {
+        Some(robot) => Ok(db::robots::find_by_name(sql, robot)?.map(Account::Robot)),
+        None => Ok(db::users::find_by_name(sql, name)?.map(Account::User)),
+    }
+}
+
+impl Account {
+    fn secret(&self) -> &str {
+        match self {
+            Self::User(user) => &user.password,
+            Self::Robot(robot) => &robot.secret,
+        }
+    }
+
+    /// `None` for a robot that may not be used now.
+    fn into_principal(self, now: i64) -> Option<Principal> {
+        match self {
+            Self::User(user) => Some(user_principal(user)),
+            Self::Robot(robot) => robot_principal(&robot, now),
+        }
+    }
+}
+
+fn user_principal(user: UserRecord) -> Principal {
+    Principal::User {
+        id: user.id,
+        name: user.name,
+        is_sysadmin: user.is_sysadmin,
+    }
+}
+
+fn robot_principal(robot: &RobotRecord, now: i64) -> Option<Principal> {
+    let is_over = robot.expires.is_some_and(|expires| expires <= now);
+    if robot.disabled || is_over {
+        return None;
+    }
+    let grants: Vec<Grant> = serde_json::from_str(&robot.permissions)
+        .inspect_err(|error| tracing::error!(robot = robot.name, %error, "a robot's permissions are damaged"))
+        .ok()?;
+    Some(Principal::Robot(Robot {
+        id: robot.id,
+        name: format!("{DEFAULT_ROBOT_PREFIX}{}", robot.name),
+        project: robot.project,
+        grants,
+    }))
+}

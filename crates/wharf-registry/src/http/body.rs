@@ -1,0 +1,203 @@
+//! Bodies of requests and answers.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _, stream};
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::task::JoinHandle;
+
+use super::error::HttpError;
+use crate::error::RegistryError;
+use crate::repositories::{BodyError, UploadBody};
+use crate::storage::{BlobBody, StorageError, on_disk};
+
+/// How much of a file is read at once.
+const FILE_PIECE_BYTES: usize = 128 << 10;
+
+/// The body of an answer.
+pub(crate) enum Body {
+    /// All of it is here; `None` when it was sent.
+    Whole(Option<Bytes>),
+    /// Comes from a file.
+    File(FileBody),
+    /// Comes in pieces, of which the whole length is known.
+    Stream {
+        /// The pieces.
+        pieces: Pin<Box<dyn Stream<Item = Result<Bytes, StorageError>> + Send>>,
+        /// Bytes that are still to come.
+        left: u64,
+    },
+}
+
+/// A range of a file on its way out.
+pub(crate) struct FileBody {
+    file: Option<File>,
+    range: Range<u64>,
+    reading: Option<JoinHandle<std::io::Result<(File, Bytes)>>>,
+}
+
+impl Body {
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self::Whole(None)
+    }
+
+    /// All of it.
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes: Bytes = bytes.into();
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// A part of an object, `length` bytes.
+    pub(crate) fn blob(blob: BlobBody, length: u64) -> Self {
+        match blob {
+            BlobBody::File { file, range } => Self::File(FileBody {
+                file: Some(file),
+                range,
+                reading: None,
+            }),
+            BlobBody::Stream(pieces) => Self::Stream {
+                pieces,
+                left: length,
+            },
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = StorageError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StorageError>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::File(file) => file.poll_piece(context),
+            Self::Stream { pieces, left } => {
+                let piece = ready!(pieces.poll_next_unpin(context));
+                if let Some(Ok(piece)) = &piece {
+                    *left = left.saturating_sub(piece.len() as u64);
+                }
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match self {
+            Self::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Self::File(file) => file.range.end - file.range.start,
+            Self::Stream { left, .. } => *left,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+}
+
+impl FileBody {
+    fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StorageError>>> {
+        if self.range.is_empty() {
+            return Poll::Ready(None);
+        }
+        let reading = match (&mut self.reading, self.file.take()) {
+            (Some(reading), _) => reading,
+            (slot @ None, Some(file)) => slot.insert(read_piece(file, &self.range)),
+            (None, None) => return Poll::Ready(None),
+        };
+        let outcome = ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| StorageError::Failed {
+            what: "reading an object".to_owned(),
+            cause,
+        };
+        Poll::Ready(Some(match outcome {
+            Ok(Ok((file, bytes))) => {
+                self.file = Some(file);
+                self.range.start += bytes.len() as u64;
+                Ok(Frame::data(bytes))
+            }
+            Ok(Err(error)) => Err(failed(error.into())),
+            Err(error) => Err(failed(error.into())),
+        }))
+    }
+}
+
+fn read_piece(file: File, range: &Range<u64>) -> JoinHandle<std::io::Result<(File, Bytes)>> {
+    let start = range.start;
+    let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    on_disk(move || {
+        let mut bytes = BytesMut::zeroed(left.min(FILE_PIECE_BYTES));
+        file.read_exact_at(&mut bytes, start)?;
+        Ok((file, bytes.freeze()))
+    })
+}
+
+/// The body of a request as pieces, none of which may let us wait longer than `patience`.
+pub(super) fn upload_body(body: Incoming, patience: Duration) -> UploadBody {
+    Box::pin(stream::unfold(Some(body), move |body| async move {
+        let mut body = body?;
+        loop {
+            return match tokio::time::timeout(patience, body.frame()).await {
+                Ok(None) => None,
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(bytes) => Some((Ok(bytes), Some(body))),
+                    // Trailers say nothing here.
+                    Err(_trailers) => continue,
+                },
+                Ok(Some(Err(error))) => Some((Err(BodyError(error.to_string())), None)),
+                Err(_elapsed) => {
+                    let seconds = patience.as_secs();
+                    let reason = format!("nothing came for {seconds} seconds");
+                    Some((Err(BodyError(reason)), None))
+                }
+            };
+        }
+    }))
+}
+
+/// The whole body of a request, if it is not longer than `limit`; otherwise `too_large`.
+pub(super) async fn whole_body(
+    body: Incoming,
+    limit: usize,
+    patience: Duration,
+    too_large: impl FnOnce() -> HttpError,
+) -> Result<Vec<u8>, HttpError> {
+    if body.size_hint_lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let mut whole = Vec::new();
+    let mut pieces = upload_body(body, patience);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| RegistryError::BodyIncomplete { reason: error.0 })?;
+        if whole.len() + piece.len() > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole)
+}
+
+/// What a client announced with `Content-Length`.
+trait Announced {
+    fn size_hint_lower(&self) -> u64;
+}
+
+impl Announced for Incoming {
+    fn size_hint_lower(&self) -> u64 {
+        hyper::body::Body::size_hint(self).lower()
+    }
+}

@@ -1,0 +1,127 @@
+//! One request, as handlers see it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::{HOST, HeaderName};
+use http::{HeaderMap, Method};
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use super::body::{upload_body, whole_body};
+use super::error::HttpError;
+use super::path::PathParts;
+use super::query::Query;
+use super::server::ServerSettings;
+use crate::access::{Object, Permission, Principal, Requester};
+use crate::error::RegistryError;
+use crate::registry::Registry;
+use crate::repositories::{RepositoryName, UploadBody};
+
+/// Largest JSON document that a management request may bring, in bytes.
+const DOCUMENT_LIMIT_BYTES: usize = 1 << 20;
+
+/// A request whose route was found.
+pub(crate) struct Call {
+    /// The registry.
+    pub(crate) registry: Registry,
+    /// What the server was told at start.
+    pub(crate) server: Arc<ServerSettings>,
+    /// The method.
+    pub(crate) method: Method,
+    /// The path as it was sent.
+    pub(crate) path: String,
+    /// The named parts of the path.
+    pub(crate) parts: PathParts,
+    /// The query.
+    pub(crate) query: Query,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// Who is at the other end of the connection.
+    pub(crate) peer: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub(crate) secure: bool,
+    /// Who asks.
+    pub(crate) requester: Requester,
+    pub(super) body: Mutex<Option<Incoming>>,
+}
+
+impl Call {
+    /// A header as text; `None` if it is absent or no text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Who asks, whatever a token narrows.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.requester.principal
+    }
+
+    /// Under what name changes are noted.
+    pub(crate) fn actor(&self) -> &str {
+        match self.principal() {
+            Principal::Anonymous => "anonymous",
+            known => known.name(),
+        }
+    }
+
+    /// Whether the caller may pull from a repository other than that of the path: what a mount takes a blob from. His own
+    /// rights count. A client that names no source cannot know for what to ask a token.
+    pub(crate) async fn may_pull(&self, name: &RepositoryName) -> Result<bool, HttpError> {
+        let principal = self.principal();
+        let standing = self.registry.standing(principal, name.project()).await?;
+        Ok(standing.is_some_and(|standing| {
+            principal.may(&Object::Repository(standing.facts, name), Permission::PULL)
+        }))
+    }
+
+    /// The address under which clients reach this registry: `https://registry.example.com`.
+    pub(crate) fn base_url(&self) -> String {
+        if let Some(url) = &self.server.external_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let scheme = if self.secure { "https" } else { "http" };
+        let host = self.header(&HOST).unwrap_or("localhost");
+        format!("{scheme}://{host}")
+    }
+
+    /// The body in pieces. It can be taken once; then there is none.
+    pub(crate) async fn take_body(&self) -> UploadBody {
+        match self.body.lock().await.take() {
+            Some(body) => upload_body(body, self.registry.settings().body_timeout),
+            None => Box::pin(futures_util::stream::empty()),
+        }
+    }
+
+    /// The whole body, if it is not longer than `limit`; otherwise `too_large`.
+    pub(crate) async fn whole_body(
+        &self,
+        limit: usize,
+        too_large: impl FnOnce() -> HttpError,
+    ) -> Result<Vec<u8>, HttpError> {
+        let Some(body) = self.body.lock().await.take() else {
+            return Ok(Vec::new());
+        };
+        let patience = self.registry.settings().body_timeout;
+        whole_body(body, limit, patience, too_large).await
+    }
+
+    /// The body as a JSON document.
+    pub(crate) async fn document<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+        let too_large = || {
+            HttpError::new(
+                http::StatusCode::PAYLOAD_TOO_LARGE,
+                "BAD_REQUEST",
+                format!("the request's body is larger than {DOCUMENT_LIMIT_BYTES} bytes"),
+            )
+        };
+        let bytes = self.whole_body(DOCUMENT_LIMIT_BYTES, too_large).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            RegistryError::BadRequest {
+                reason: format!("the request's body is not what this operation takes: {error}"),
+            }
+            .into()
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! HTTP: the one table of routes, and what stands around it. The only folder of this crate that knows HTTP types.
+
+mod admission;
+mod answer;
+mod body;
+mod call;
+mod challenge;
+mod credentials;
+mod distribution;
+mod error;
+mod health;
+mod management;
+mod path;
+mod query;
+mod route;
+mod routes;
+mod server;
+mod token_service;
+
+pub use server::{Server, ServerSettings};

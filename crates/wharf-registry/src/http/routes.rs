@@ -1,0 +1,113 @@
+//! The one table of routes. The dispatch, the test of every route against every role and a foreign object, and the check of
+//! the `OpenAPI` document are made from it.
+
+use http::Method;
+
+use super::distribution as v2;
+use super::health;
+use super::management as harbor;
+use super::route::Route;
+use super::token_service;
+
+const GET: Method = Method::GET;
+const HEAD: Method = Method::HEAD;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+/// All routes. Where two match, the first counts.
+pub(super) fn table() -> Vec<Route> {
+    let mut routes = server();
+    routes.extend(distribution());
+    routes.extend(management());
+    routes
+}
+
+/// What is neither protocol nor management.
+fn server() -> Vec<Route> {
+    vec![
+        Route::new(GET, "/livez", "isAlive", health::is_alive),
+        Route::new(GET, "/readyz", "isReady", health::is_ready),
+        Route::new(
+            GET,
+            "/service/token",
+            "issueToken",
+            token_service::issue_token,
+        ),
+        Route::new(
+            GET,
+            "/service/token/keys",
+            "listTokenKeys",
+            token_service::list_keys,
+        ),
+    ]
+}
+
+/// The distribution protocol.
+fn distribution() -> Vec<Route> {
+    let manifest = "/v2/{name*}/manifests/{reference}";
+    let blob = "/v2/{name*}/blobs/{digest}";
+    let upload = "/v2/{name*}/blobs/uploads/{upload}";
+    vec![
+        Route::new(GET, "/v2/", "checkVersion", v2::check_version),
+        Route::new(HEAD, "/v2/", "checkVersionHead", v2::check_version),
+        Route::new(GET, "/v2/_catalog", "listCatalog", v2::list_repositories),
+        Route::new(GET, manifest, "getManifest", v2::get_manifest),
+        Route::new(HEAD, manifest, "headManifest", v2::get_manifest),
+        Route::new(PUT, manifest, "putManifest", v2::put_manifest),
+        Route::new(DELETE, manifest, "deleteManifest", v2::delete_manifest),
+        Route::new(
+            POST,
+            "/v2/{name*}/blobs/uploads/",
+            "beginUpload",
+            v2::begin_upload,
+        ),
+        Route::new(
+            POST,
+            "/v2/{name*}/blobs/uploads",
+            "beginUploadBare",
+            v2::begin_upload,
+        ),
+        Route::new(GET, upload, "uploadProgress", v2::upload_progress),
+        Route::new(PATCH, upload, "appendUpload", v2::append_upload),
+        Route::new(PUT, upload, "finishUpload", v2::finish_upload),
+        Route::new(DELETE, upload, "cancelUpload", v2::cancel_upload),
+        Route::new(GET, blob, "getBlob", v2::get_blob),
+        Route::new(HEAD, blob, "headBlob", v2::get_blob),
+        Route::new(DELETE, blob, "deleteBlob", v2::delete_blob),
+        Route::new(GET, "/v2/{name*}/tags/list", "listTags", v2::list_tags),
+        Route::new(
+            GET,
+            "/v2/{name*}/referrers/{digest}",
+            "listReferrers",
+            v2::list_referrers,
+        ),
+    ]
+}
+
+/// Harbor's management API.
+fn management() -> Vec<Route> {
+    vec![
+        Route::new(GET, "/api/v2.0/ping", "ping", health::ping),
+        Route::new(GET, "/api/v2.0/health", "getHealth", health::report_health),
+        Route::new(
+            GET,
+            "/api/v2.0/systeminfo/volumes",
+            "getVolumes",
+            harbor::get_volumes,
+        ),
+        Route::new(
+            POST,
+            "/api/v2.0/projects",
+            "createProject",
+            harbor::create_project,
+        ),
+        Route::new(
+            GET,
+            "/api/v2.0/projects/{project}",
+            "getProject",
+            harbor::get_project,
+        ),
+    ]
+}
