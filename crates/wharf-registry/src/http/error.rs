@@ -56,6 +56,11 @@ impl HttpError {
         self
     }
 
+    /// The status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The answer. What the server itself did wrong is logged here, once.
     pub(super) fn into_response(self) -> Response<Body> {
         if self.status.is_server_error() {

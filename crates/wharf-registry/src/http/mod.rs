@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod management;
 mod path;
+mod portal;
 mod query;
 mod route;
 mod routes;

@@ -22,6 +22,7 @@ use super::call::Call;
 use super::credentials::{nobody, requester};
 use super::error::HttpError;
 use super::path::PathParts;
+use super::portal;
 use super::query::Query;
 use super::route::Route;
 use super::routes;
@@ -204,7 +205,16 @@ impl Server {
                 format!("path and query are longer than {TARGET_LIMIT_BYTES} bytes"),
             ));
         }
-        let (route, parts) = self.shared.find(&head.method, path)?;
+        let found = self.shared.find(&head.method, path);
+        if let Err(refusal) = &found
+            && refusal.status() == StatusCode::NOT_FOUND
+            && matches!(head.method, Method::GET | Method::HEAD)
+            && let Some(page) = portal::answer(path, &head.headers)
+        {
+            log.operation = "getPortal";
+            return Ok(page.into_response());
+        }
+        let (route, parts) = found?;
         log.operation = route.operation;
         let query = Query::parse(query).ok_or_else(|| {
             HttpError::bad_request("the query has a broken escape or too many parameters")
