@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod packages;
+mod portal;
 mod process;
 mod record_golden;
 mod test;
@@ -37,6 +38,8 @@ enum Command {
     RecordGolden(record_golden::RecordGoldenArguments),
     /// Check the rules that no compiler checks: crate edges, fenced dependencies, file lengths
     Tidy(tidy::TidyArguments),
+    /// Build, check or test the registry's portal in `ui/`
+    Portal(portal::PortalArguments),
     /// Measure Wharf beside the other tools that are installed
     Bench(bench::BenchArguments),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::RecordGolden(arguments) => record_golden::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Portal(arguments) => portal::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {

@@ -58,6 +58,13 @@ pub(crate) const PEERS: &[Program] = &[
 /// Debian's package of PostgreSQL makes a database cluster of its own and starts it, unless a file here says otherwise.
 const POSTGRES_SETTINGS: &str = "/etc/postgresql-common/createcluster.d";
 
+/// What builds the portal and walks through it. Debian 12 has a Node that is too old, and then the portal is left out.
+pub(crate) const PORTAL: &[Program] = &[
+    program("node", "nodejs"),
+    program("npm", "npm"),
+    program("chromium", "chromium"),
+];
+
 /// Makes `required` and `wished` be there: installs what is missing when run as root on Debian, otherwise names it.
 ///
 /// Fails when something required is still missing.

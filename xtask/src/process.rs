@@ -22,6 +22,22 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("running cargo metadata")?;
+    let metadata = String::from_utf8_lossy(&output.stdout).into_owned();
+    let folder = metadata
+        .split_once("\"target_directory\":\"")
+        .and_then(|(_, rest)| rest.split_once('"'));
+    match folder {
+        Some((folder, _)) => Ok(folder.into()),
+        None => bail!("cargo metadata names no target folder"),
+    }
+}
+
 /// Runs `command` with this program's own standard streams, and fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);

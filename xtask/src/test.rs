@@ -7,7 +7,8 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::packages::{PEERS, REQUIRED, provide};
+use crate::packages::{PEERS, PORTAL, REQUIRED, provide};
+use crate::portal;
 use crate::process::{cargo, run as run_command, say, say_on_stderr, show};
 use crate::tidy::{self, TidyArguments};
 
@@ -26,7 +27,8 @@ pub(crate) struct TestArguments {
 
 /// Runs all of it, even when a part fails, and fails at the end.
 pub(crate) fn run(arguments: &TestArguments) -> Result<()> {
-    provide(REQUIRED, PEERS, !arguments.no_install)?;
+    let wished = [PEERS, PORTAL].concat();
+    provide(REQUIRED, &wished, !arguments.no_install)?;
     let mut failed = Vec::new();
     if !arguments.only_tests {
         let checks: [(&str, &[&str]); 3] = [
@@ -66,15 +68,22 @@ pub(crate) fn run(arguments: &TestArguments) -> Result<()> {
             say(&format!("{error:#}"));
             failed.push("tidy");
         }
+        if let Err(error) = portal::check() {
+            say(&format!("{error:#}"));
+            failed.push("portal");
+        }
     }
     let mut tests = cargo();
     tests
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(&arguments.filter);
     announce(&tests);
-    let (counts, succeeded) = run_counted(&mut tests)?;
+    let (mut counts, succeeded) = run_counted(&mut tests)?;
     if !succeeded {
         failed.push("tests");
+    }
+    if arguments.filter.is_none() && !walk_through_portal(&mut counts)? {
+        failed.push("walks through the portal");
     }
     let checks = if arguments.only_tests {
         "checks not run"
@@ -86,6 +95,18 @@ pub(crate) fn run(arguments: &TestArguments) -> Result<()> {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(())
+}
+
+/// Runs the walks where they can run, and gives whether none failed.
+fn walk_through_portal(counts: &mut Counts) -> Result<bool> {
+    let Some(mut walks) = portal::walks()? else {
+        counts.skipped += 1;
+        return Ok(true);
+    };
+    announce(&walks);
+    let (walked, succeeded) = run_counted(&mut walks)?;
+    counts.add(&walked);
+    Ok(succeeded)
 }
 
 fn announce(command: &Command) {
@@ -113,11 +134,17 @@ impl fmt::Display for Counts {
 }
 
 impl Counts {
-    /// Reads one line that `cargo test` or a test printed.
+    /// Reads one line that `cargo test`, Node's test runner or a test printed.
     fn read(&mut self, line: &str) {
         // Tests print this line past the runner's capture, so that it may stand behind `test name ... `.
         if line.contains("skipped: ") {
             self.skipped += 1;
+        }
+        if let Some((kind, count)) = line
+            .strip_prefix("# ")
+            .and_then(|line| line.split_once(' '))
+        {
+            self.read_tap(kind, count);
         }
         let Some((_, results)) = line.split_once("test result: ") else {
             return;
@@ -136,6 +163,19 @@ impl Counts {
                 "ignored" => self.ignored += count,
                 _ => {}
             }
+        }
+    }
+
+    /// Reads a line of the summary that Node's test runner prints: `# pass 29`.
+    fn read_tap(&mut self, kind: &str, count: &str) {
+        let Ok(count) = count.parse::<u64>() else {
+            return;
+        };
+        match kind {
+            "pass" => self.passed += count,
+            "fail" | "cancelled" => self.failed += count,
+            "skipped" => self.skipped += count,
+            _ => {}
         }
     }
 
@@ -189,14 +229,17 @@ mod tests {
             "test a::b ... skipped: umoci is not installed (apt-get install umoci) [a::b]",
             "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 5 filtered out; finished in 0.01s",
             "7 passed",
+            "# pass 5",
+            "# fail 1",
+            "# a pass 9",
         ] {
             counts.read(line);
         }
         assert_eq!(
             counts,
             Counts {
-                passed: 14,
-                failed: 2,
+                passed: 19,
+                failed: 3,
                 ignored: 1,
                 skipped: 1
             }

@@ -1,14 +1,12 @@
 //! The play itself: which commands are run, in which order.
 
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
 use super::images::push_images;
 use super::registry::Registry;
 use super::stage::Stage;
 use crate::packages::{BUILDAH, REQUIRED, UMOCI, is_root, provide};
-use crate::process::{cargo, run as run_command, say, show};
+use crate::process::{cargo, run as run_command, say, show, target_folder};
 
 /// What `cargo xtask demo` understands.
 #[derive(Debug, clap::Args)]
@@ -97,20 +95,4 @@ fn mount(stage: &Stage) -> Result<()> {
         "wharf unshare sh -euc 'wharf image mount boat:1.0 mounted; chroot mounted {}'",
         look.replace('\'', "\"")
     ))
-}
-
-/// Where cargo puts what it builds.
-fn target_folder() -> Result<PathBuf> {
-    let output = cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()
-        .context("running cargo metadata")?;
-    let metadata = String::from_utf8_lossy(&output.stdout).into_owned();
-    let folder = metadata
-        .split_once("\"target_directory\":\"")
-        .and_then(|(_, rest)| rest.split_once('"'));
-    match folder {
-        Some((folder, _)) => Ok(folder.into()),
-        None => bail!("cargo metadata names no target folder"),
-    }
 }
