@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
+use super::postgres::{Postgres, PostgresSettings};
 use super::sql::{Cause, Sql, SqlError};
 use super::sqlite::Sqlite;
 use crate::clock::Clock;
@@ -17,6 +18,7 @@ pub struct Database {
 #[derive(Debug, Clone)]
 enum Backend {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// What a power loss may take back.
@@ -89,6 +91,14 @@ impl Database {
         })
     }
 
+    /// Connects to a PostgreSQL database and brings its schema up to date. Waits for the network; several nodes may do this
+    /// at once.
+    pub fn open_postgres(settings: &PostgresSettings, clock: &Clock) -> Result<Self, SqlError> {
+        Ok(Self {
+            backend: Backend::Postgres(Postgres::open(settings, clock)?),
+        })
+    }
+
     /// Asks, on a snapshot.
     pub async fn read<T, E>(
         &self,
@@ -108,6 +118,7 @@ impl Database {
         });
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.read(job),
+            Backend::Postgres(postgres) => postgres.read(job),
         }
         answer.await.unwrap_or_else(|_| Err(stopped().into()))
     }
@@ -132,6 +143,7 @@ impl Database {
         });
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.write(job),
+            Backend::Postgres(postgres) => postgres.write(job),
         }
         answer.await.unwrap_or_else(|_| Err(stopped().into()))
     }
@@ -140,6 +152,7 @@ impl Database {
     pub fn is_shared(&self) -> bool {
         match &self.backend {
             Backend::Sqlite(_) => false,
+            Backend::Postgres(_) => true,
         }
     }
 }

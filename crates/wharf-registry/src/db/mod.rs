@@ -5,6 +5,7 @@
 //! single facts and changes; what belongs together in one transaction is put together by the rooms that use them.
 
 mod database;
+mod postgres;
 mod schema;
 mod sql;
 mod sqlite;
@@ -25,5 +26,6 @@ pub mod uploads;
 pub mod users;
 
 pub use database::{Database, Durability};
+pub use postgres::PostgresSettings;
 pub use sql::{Cause, Sql, SqlError};
 pub use value::{FromValue, Row, Value};
