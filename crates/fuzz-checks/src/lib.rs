@@ -12,6 +12,8 @@ mod docker_config;
 mod go_template;
 mod manifest;
 mod reference;
+mod registry_scope;
+mod registry_token;
 mod tar;
 mod www_authenticate;
 
@@ -19,7 +21,7 @@ mod www_authenticate;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its seeds' folder, and its check.
-pub const TARGETS: [(&str, Check); 9] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("archive", archive::check),
     ("compression", compression::check),
     ("config", config::check),
@@ -27,6 +29,8 @@ pub const TARGETS: [(&str, Check); 9] = [
     ("go_template", go_template::check),
     ("manifest", manifest::check),
     ("reference", reference::check),
+    ("registry_scope", registry_scope::check),
+    ("registry_token", registry_token::check),
     ("tar_apply", tar::check),
     ("www_authenticate", www_authenticate::check),
 ];
