@@ -1,8 +1,13 @@
 //! Tokens that count, and everything that tries to look like one.
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
 
+use super::service::TOKEN_LIMIT_BYTES;
 use super::*;
+use crate::access::SubjectId;
 
 const NOW: i64 = 1_800_000_000;
 const LIFETIME: i64 = 30 * 60;
