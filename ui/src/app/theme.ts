@@ -17,21 +17,47 @@ const SHARED = {
 };
 
 /** Without the decorations that tell nothing. */
-const PLAIN = {
-  Button: { defaultShadow: "none", primaryShadow: "none", dangerShadow: "none" },
-  Table: { bodySortBg: "transparent" },
-};
+const PLAIN_BUTTON = { defaultShadow: "none", primaryShadow: "none", dangerShadow: "none" };
+const PLAIN_TABLE = { bodySortBg: "transparent" };
 
+/** Every text has a contrast of at least 4.5 to what is behind it; a test measures it. */
 export const THEMES: Record<Appearance, ThemeConfig> = {
   light: {
     algorithm: theme.defaultAlgorithm,
-    token: { ...SHARED, colorPrimary: "#14507e", colorLink: "#14507e", colorBgLayout: "#f6f7f9" },
-    components: { ...PLAIN, Layout: { headerBg: "#ffffff" } },
+    token: {
+      ...SHARED,
+      colorPrimary: "#14507e",
+      colorLink: "#14507e",
+      colorError: "#c2232b",
+      colorBgLayout: "#f6f7f9",
+      colorTextDescription: "rgba(0, 0, 0, 0.62)",
+    },
+    components: { Button: PLAIN_BUTTON, Table: PLAIN_TABLE, Layout: { headerBg: "#ffffff" } },
   },
   dark: {
     algorithm: theme.darkAlgorithm,
-    token: { ...SHARED, colorPrimary: "#3f8fce", colorLink: "#6db1e8", colorBgLayout: "#0d0f11" },
-    components: { ...PLAIN, Layout: { headerBg: "#17191c" } },
+    token: {
+      ...SHARED,
+      colorPrimary: "#6db1e8",
+      colorLink: "#6db1e8",
+      colorError: "#f5817c",
+      colorBgLayout: "#0d0f11",
+      colorTextDescription: "rgba(255, 255, 255, 0.65)",
+    },
+    components: {
+      // White on what is bright enough to be read on black could not be read.
+      Button: {
+        ...PLAIN_BUTTON,
+        colorPrimary: "#2a6ea6",
+        colorPrimaryHover: "#2f7ab8",
+        colorPrimaryActive: "#235d8d",
+        colorError: "#b93238",
+        colorErrorHover: "#c43d43",
+        colorErrorActive: "#9f2a2f",
+      },
+      Table: PLAIN_TABLE,
+      Layout: { headerBg: "#17191c" },
+    },
   },
 };
 

@@ -40,7 +40,6 @@ export function ConfirmButton(properties: Properties) {
   return (
     <>
       <Button
-        danger={danger && !icon}
         disabled={disabled}
         icon={icon}
         {...(icon && { "aria-label": label, title: label, type: "text", size: "small" })}

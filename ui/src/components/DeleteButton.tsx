@@ -5,6 +5,8 @@ import { ConfirmButton } from "./ConfirmButton";
 interface Properties {
   /** What is deleted. */
   name: string;
+  /** What the button is called, where that is not "Delete NAME". */
+  label?: string;
   question: string;
   explanation: string;
   done: string;
@@ -16,12 +18,12 @@ interface Properties {
 }
 
 /** The small button at the end of a row that deletes what the row shows. */
-export function DeleteButton({ name, confirm, ...rest }: Properties) {
+export function DeleteButton({ name, label, confirm, ...rest }: Properties) {
   const text = useText();
   return (
     <ConfirmButton
       {...rest}
-      label={text.actions.deleteThis(name)}
+      label={label ?? text.actions.deleteThis(name)}
       confirm={confirm ?? text.actions.delete}
       icon={<DeleteOutlined />}
       danger

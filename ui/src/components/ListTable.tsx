@@ -57,7 +57,11 @@ export function ListTable<T extends object>(properties: Properties<T>) {
           emptyText: (
             <Empty
               image={Empty.PRESENTED_IMAGE_SIMPLE}
-              description={list.ready ? (search ? text.list.emptySearch(search) : empty) : " "}
+              description={
+                <span className="quiet">
+                  {list.ready && (search ? text.list.emptySearch(search) : empty)}
+                </span>
+              }
             />
           ),
         }}

@@ -27,6 +27,7 @@ export const en = {
     tryAgain: "Try again",
   },
   fields: {
+    actions: "Actions",
     created: "Created",
     description: "Description",
     digest: "Digest",

@@ -19,6 +19,7 @@ export const zh: Messages = {
     tryAgain: "重试",
   },
   fields: {
+    actions: "操作",
     created: "创建时间",
     description: "描述",
     digest: "摘要",

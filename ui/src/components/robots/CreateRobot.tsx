@@ -76,7 +76,7 @@ export function CreateRobot({ project, onClose, onCreated }: Properties) {
       <Form.Item
         name="abilities"
         label={text.robots.permissions}
-        rules={[{ required: true, type: "array", min: 1, message: text.robots.needsPermission }]}
+        rules={[{ type: "array", min: 1, message: text.robots.needsPermission }]}
       >
         <Checkbox.Group
           options={[

@@ -5,6 +5,7 @@ import { type CreatedRobot, deleteRobot, listRobots, type Robot } from "../../ap
 import { useList } from "../../hooks/useList";
 import type { Messages } from "../../i18n/en";
 import { useText } from "../../i18n/Language";
+import { ActionsTitle } from "../ActionsTitle";
 import { DeleteButton } from "../DeleteButton";
 import { ListTable } from "../ListTable";
 import { ExactTime, When } from "../When";
@@ -30,6 +31,7 @@ export function RobotList({ project, mayCreate, mayDelete }: Properties) {
     ...describingColumns(text),
     {
       key: "actions",
+      title: <ActionsTitle />,
       align: "end",
       render: (_, robot) =>
         mayDelete && (

@@ -1,6 +1,7 @@
 import { Button, type TableColumnsType, Tag } from "antd";
 import { useState } from "react";
 import { deleteUser, listUsers, type User } from "../../api/users";
+import { ActionsTitle } from "../../components/ActionsTitle";
 import { DeleteButton } from "../../components/DeleteButton";
 import { ListTable } from "../../components/ListTable";
 import { When } from "../../components/When";
@@ -42,6 +43,7 @@ export function UsersTab() {
     { key: "created", title: text.fields.created, render: (_, user) => <When time={user.creation_time} /> },
     {
       key: "actions",
+      title: <ActionsTitle />,
       align: "end",
       render: (_, user) =>
         !isSelf(user) && (

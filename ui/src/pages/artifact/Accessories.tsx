@@ -49,7 +49,7 @@ export function Accessories({ place }: { place: Place }) {
           hideOnSinglePage: true,
           showSizeChanger: false,
         }}
-        locale={{ emptyText: text.artifact.accessoriesEmpty }}
+        locale={{ emptyText: <span className="quiet">{text.artifact.accessoriesEmpty}</span> }}
       />
     </Section>
   );

@@ -1,6 +1,7 @@
 import { Button, Flex, Form, Input, Tag as Label, Table, type TableColumnsType } from "antd";
 import { useState } from "react";
 import { addTag, deleteTag, type Tag } from "../../api/artifacts";
+import { ActionsTitle } from "../../components/ActionsTitle";
 import { DeleteButton } from "../../components/DeleteButton";
 import { FormDialog } from "../../components/FormDialog";
 import { Section } from "../../components/Section";
@@ -35,6 +36,7 @@ export function TagList({ place, tags, onChange }: Properties) {
     { key: "pulled", title: text.repository.pulled, render: (_, { pull_time }) => <When time={pull_time} /> },
     {
       key: "actions",
+      title: <ActionsTitle />,
       align: "end",
       render: (_, tag) =>
         may("tag", "delete") && <DeleteTag place={place} name={tag.name} onDone={onChange} />,
@@ -54,7 +56,7 @@ export function TagList({ place, tags, onChange }: Properties) {
         dataSource={tags}
         size="small"
         pagination={{ hideOnSinglePage: true }}
-        locale={{ emptyText: text.artifact.tagsEmpty }}
+        locale={{ emptyText: <span className="quiet">{text.artifact.tagsEmpty}</span> }}
       />
       {adding && (
         <AddTag

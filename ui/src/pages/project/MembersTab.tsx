@@ -1,6 +1,7 @@
 import { Button, type TableColumnsType } from "antd";
 import { useState } from "react";
 import { listMembers, type Member, removeMember } from "../../api/members";
+import { ActionsTitle } from "../../components/ActionsTitle";
 import { DeleteButton } from "../../components/DeleteButton";
 import { ListTable } from "../../components/ListTable";
 import { useList } from "../../hooks/useList";
@@ -35,11 +36,13 @@ export function MembersTab() {
     },
     {
       key: "actions",
+      title: <ActionsTitle />,
       align: "end",
       render: (_, member) =>
         may("member", "delete") && (
           <DeleteButton
             name={member.entity_name}
+            label={text.members.remove(member.entity_name)}
             question={text.members.removeQuestion(member.entity_name)}
             explanation={text.members.removeExplanation}
             done={text.members.removed(member.entity_name)}

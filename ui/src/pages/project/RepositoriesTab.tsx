@@ -2,6 +2,7 @@ import type { TableColumnsType } from "antd";
 import { Link } from "wouter";
 import { deleteRepository, listRepositories, nameInProject, type Repository } from "../../api/repositories";
 import { paths } from "../../app/paths";
+import { ActionsTitle } from "../../components/ActionsTitle";
 import { DeleteButton } from "../../components/DeleteButton";
 import { ListTable } from "../../components/ListTable";
 import { When } from "../../components/When";
@@ -41,6 +42,7 @@ export function RepositoriesTab() {
     },
     {
       key: "actions",
+      title: <ActionsTitle />,
       align: "end",
       render: (_, row) =>
         may("repository", "delete") && (

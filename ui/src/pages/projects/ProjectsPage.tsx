@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { deleteProject, isPublic, listProjects, type Project } from "../../api/projects";
 import { paths } from "../../app/paths";
+import { ActionsTitle } from "../../components/ActionsTitle";
 import { DeleteButton } from "../../components/DeleteButton";
 import { ListTable } from "../../components/ListTable";
 import { PageHeader } from "../../components/PageHeader";
@@ -24,6 +25,7 @@ export function ProjectsPage() {
     ...describingColumns(text),
     {
       key: "actions",
+      title: <ActionsTitle />,
       align: "end",
       render: (_, project) =>
         mayDeleteProject(user, project) && <DeleteProject project={project} onDone={list.reload} />,
