@@ -76,7 +76,9 @@ pub(crate) fn run(arguments: &TestArguments) -> Result<()> {
     let mut tests = cargo();
     tests
         .args(["test", "--workspace", "--no-fail-fast"])
-        .args(&arguments.filter);
+        .args(&arguments.filter)
+        // What is too long for every day is not too long for this.
+        .args(["--", "--include-ignored"]);
     announce(&tests);
     let (mut counts, succeeded) = run_counted(&mut tests)?;
     if !succeeded {

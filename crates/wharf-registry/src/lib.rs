@@ -3,6 +3,7 @@
 pub mod access;
 pub mod accounts;
 pub mod db;
+pub mod garbage;
 pub mod http;
 pub mod projects;
 pub mod repositories;

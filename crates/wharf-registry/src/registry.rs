@@ -1,13 +1,20 @@
 //! The registry itself: what its rooms share.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::accounts::Identity;
 use crate::clock::Clock;
 use crate::db::{self, Database, Durability};
 use crate::error::RegistryError;
+use crate::garbage::{GarbageReport, GarbageWish};
 use crate::settings::Settings;
 use crate::storage::{RegistryStorage, StorageRoom};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const MINUTES_OF_A_DAY: u64 = 24 * 60;
 
 /// A registry with its database and storage. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,6 +60,44 @@ impl Registry {
         }
         registry.refresh_keys().await?;
         Ok(registry)
+    }
+
+    /// Looks after the registry until `stop` turns true: garbage, keys, sessions. What fails is logged and tried again.
+    pub async fn look_after(&self, mut stop: watch::Receiver<bool>) {
+        let mut minutes = 0_u64;
+        let mut next_round = self.now();
+        while !*stop.borrow() {
+            let failed = |what: &str, error: &RegistryError| {
+                tracing::error!(%error, "{what} failed and will be tried again");
+            };
+            if let Err(error) = self.refresh_keys().await {
+                failed("reading the signing keys", &error);
+            }
+            if let Err(error) = self.sweep_sessions().await {
+                failed("forgetting old sessions", &error);
+            }
+            if self.now() >= next_round {
+                let wish = GarbageWish {
+                    strays: minutes.is_multiple_of(MINUTES_OF_A_DAY),
+                    ..GarbageWish::default()
+                };
+                match self.collect_garbage(wish).await {
+                    Ok(report) if report == GarbageReport::default() => {}
+                    Ok(report) => tracing::info!(?report, "garbage was collected"),
+                    Err(error) => failed("collecting garbage", &error),
+                }
+                let rest = self.settings().garbage.interval.as_micros();
+                next_round = self
+                    .now()
+                    .saturating_add(i64::try_from(rest).unwrap_or(i64::MAX));
+            }
+            minutes += 1;
+            let wait = MINUTE.min(self.settings().garbage.interval);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.changed() => {}
+            }
+        }
     }
 
     /// Whether storage can be used now.

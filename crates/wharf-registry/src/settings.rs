@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::garbage::GarbageSettings;
+
 /// Settings with their defaults.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -9,6 +11,8 @@ pub struct Settings {
     pub sparse_indexes: bool,
     /// Whether every user may make projects, or only administrators (Harbor's `project_creation_restriction`).
     pub users_create_projects: bool,
+    /// How long the collector leaves things alone.
+    pub garbage: GarbageSettings,
     /// Largest blob in bytes.
     pub blob_limit_bytes: u64,
     /// How long a client may send nothing in the middle of a body.
@@ -20,6 +24,7 @@ impl Default for Settings {
         Self {
             sparse_indexes: false,
             users_create_projects: true,
+            garbage: GarbageSettings::default(),
             blob_limit_bytes: 1 << 40,
             body_timeout: Duration::from_mins(1),
         }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::access::token::{Claims, TokenError};
 use crate::access::{
-    DEFAULT_ROBOT_PREFIX, Grant, Principal, Requester, Robot, SubjectId, TokenScopes, Verdict,
-    robot_of_login,
+    DEFAULT_ROBOT_PREFIX, Grant, LockedOut, Principal, Requester, Robot, SubjectId, TokenScopes,
+    Verdict, robot_of_login,
 };
 use crate::db::robots::RobotRecord;
 use crate::db::users::UserRecord;
@@ -37,6 +37,9 @@ pub enum SignInError {
     /// Name, password or session are not right, or the account may not be used. Which of them nobody is told.
     #[error("the user name or password is not right")]
     Wrong,
+    /// Too many tries with wrong passwords.
+    #[error(transparent)]
+    LockedOut(#[from] LockedOut),
     /// The token does not count.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -81,65 +84,97 @@ impl Registry {
         }
     }
 
+    /// The order of the checks matters and is explained in `access`.
     async fn check_password(
         &self,
         name: String,
         password: String,
         client: IpAddr,
     ) -> Result<Principal, SignInError> {
+        let identity = self.identity();
+        let now = self.clock().now();
+        identity.lockout().check(&name, client, now)?;
         let wanted = name.clone();
         let account = self
             .db()
             .read(move |sql| find_account(sql, &wanted))
             .await
             .map_err(RegistryError::Database)?;
-        let stored = account.as_ref().map(|account| account.secret().to_owned());
-        let is_right = self.verify_password(password, stored).await?;
-        if is_right && let Some(account) = account {
-            return account.into_principal(self.now()).ok_or(SignInError::Wrong);
+        if !self.is_verified(account.as_ref(), &password) {
+            self.verify_in_turn(&name, account.as_ref(), password, client)
+                .await?;
         }
+        account
+            .and_then(|account| account.into_principal(self.now()))
+            .ok_or(SignInError::Wrong)
+    }
+
+    fn is_verified(&self, account: Option<&Account>, password: &str) -> bool {
+        let now = self.clock().now();
+        account.is_some_and(|account| {
+            let verified = self.identity().verified();
+            verified.contains(account.subject_id(), account.secret(), password, now)
+        })
+    }
+
+    /// Verifies a password when there is a place to: each takes 19 MiB and a core. Others may have come first, and have
+    /// verified the same or guessed too often.
+    async fn verify_in_turn(
+        &self,
+        name: &str,
+        account: Option<&Account>,
+        password: String,
+        client: IpAddr,
+    ) -> Result<(), SignInError> {
+        let identity = self.identity();
+        let place = identity.hashing.acquire().await.map_err(closed)?;
+        let now = self.clock().now();
+        identity.lockout().check(name, client, now)?;
+        if self.is_verified(account, &password) {
+            return Ok(());
+        }
+        let stored = account.map(|account| account.secret().to_owned());
+        let (hasher, tried) = (identity.hasher.clone(), password.clone());
+        let verdict = on_disk(move || hasher.verify(&tried, stored.as_deref())).await;
+        drop(place);
+        let verdict = verdict.map_err(fault)?.map_err(fault)?;
+        if let (Verdict::Right { .. }, Some(account)) = (verdict, account) {
+            identity.lockout().succeeded(name, client);
+            let (subject, secret) = (account.subject_id(), account.secret());
+            identity.verified().insert(subject, secret, &password, now);
+            return Ok(());
+        }
+        identity.lockout().failed(name, client, now);
         tracing::info!(%client, name, "a sign-in failed");
         Err(SignInError::Wrong)
     }
 
-    /// Compares a password with a stored hash, on a thread, with no more of them at once than memory is meant for.
-    pub(super) async fn verify_password(
+    /// Whether `password` is that of the user `id`: asked once more before it is changed.
+    pub async fn is_password_of(
         &self,
+        user: &UserRecord,
         password: String,
-        stored: Option<String>,
-    ) -> Result<bool, RegistryError> {
-        let fault = |error: &dyn std::fmt::Display| RegistryError::Internal(error.to_string());
-        let identity = self.identity();
-        let place = identity
-            .hashing
-            .acquire()
+        client: IpAddr,
+    ) -> Result<bool, SignInError> {
+        let account = Account::User(user.clone());
+        match self
+            .verify_in_turn(&user.name, Some(&account), password, client)
             .await
-            .map_err(|error| fault(&error))?;
-        let hasher = identity.hasher.clone();
-        let verdict = on_disk(move || hasher.verify(&password, stored.as_deref()))
-            .await
-            .map_err(|error| fault(&error))?
-            .map_err(|error| fault(&error))?;
-        drop(place);
-        Ok(matches!(verdict, Verdict::Right { .. }))
+        {
+            Ok(()) => Ok(true),
+            Err(SignInError::Wrong) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Hashes a new password, on a thread.
     pub(crate) async fn hash_password(&self, password: String) -> Result<String, RegistryError> {
-        let fault = |error: &dyn std::fmt::Display| RegistryError::Internal(error.to_string());
         let identity = self.identity();
-        let place = identity
-            .hashing
-            .acquire()
-            .await
-            .map_err(|error| fault(&error))?;
+        let place = identity.hashing.acquire().await.map_err(closed)?;
         let hasher = identity.hasher.clone();
-        let hash = on_disk(move || hasher.hash(&password))
-            .await
-            .map_err(|error| fault(&error))?
-            .map_err(|error| fault(&error))?;
+        let hash = on_disk(move || hasher.hash(&password)).await;
         drop(place);
-        Ok(hash)
+        hash.map_err(fault)?.map_err(fault)
     }
 
     async fn check_token(&self, token: &str) -> Result<Requester, SignInError> {
@@ -190,6 +225,15 @@ impl Registry {
     }
 }
 
+fn fault(error: impl std::fmt::Display) -> RegistryError {
+    RegistryError::Internal(error.to_string())
+}
+
+/// The places to hash are never closed.
+fn closed(error: tokio::sync::AcquireError) -> RegistryError {
+    fault(error)
+}
+
 fn find_account(sql: &mut dyn Sql, name: &str) -> Result<Option<Account>, SqlError> {
     match robot_of_login(name, DEFAULT_ROBOT_PREFIX) {
         Some(robot) => Ok(db::robots::find_by_name(sql, robot)?.map(Account::Robot)),
@@ -198,6 +242,13 @@ fn find_account(sql: &mut dyn Sql, name: &str) -> Result<Option<Account>, SqlErr
 }
 
 impl Account {
+    fn subject_id(&self) -> SubjectId {
+        match self {
+            Self::User(user) => SubjectId::User(user.id),
+            Self::Robot(robot) => SubjectId::Robot(robot.id),
+        }
+    }
+
     fn secret(&self) -> &str {
         match self {
             Self::User(user) => &user.password,

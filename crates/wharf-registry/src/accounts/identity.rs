@@ -1,13 +1,13 @@
 //! What proving who somebody is needs in memory: hashing, keys, and what was proved a moment ago.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
-use crate::access::PasswordHasher;
 use crate::access::token::{KeyRing, TokenService};
+use crate::access::{Lockout, PasswordHasher, VerifiedPasswords};
 
 /// The service that tokens are for, and who makes them.
 pub(crate) const SERVICE: &str = "wharf-registry";
@@ -21,6 +21,8 @@ pub(crate) struct Identity {
     pub(super) hasher: PasswordHasher,
     pub(super) hashing: Semaphore,
     pub(super) tokens: TokenService,
+    lockout: Mutex<Lockout>,
+    verified: Mutex<VerifiedPasswords>,
     keys: RwLock<Arc<KeyRing>>,
 }
 
@@ -30,8 +32,20 @@ impl Identity {
             hasher: PasswordHasher::new(),
             hashing: Semaphore::new(HASHERS),
             tokens: TokenService::new(SERVICE, SERVICE, TOKEN_LIFETIME),
+            lockout: Mutex::new(Lockout::new()),
+            verified: Mutex::new(VerifiedPasswords::new()),
             keys: RwLock::new(Arc::new(KeyRing::default())),
         }
+    }
+
+    /// Failed logins. Held for a moment only.
+    pub(super) fn lockout(&self) -> MutexGuard<'_, Lockout> {
+        self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passwords that were verified a moment ago. Held for a moment only.
+    pub(super) fn verified(&self) -> MutexGuard<'_, VerifiedPasswords> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys as they were read last.

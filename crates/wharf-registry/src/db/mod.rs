@@ -13,6 +13,7 @@ mod value;
 
 pub mod audit;
 pub mod blobs;
+pub mod garbage;
 pub mod keys;
 pub mod manifests;
 pub mod members;
@@ -22,10 +23,13 @@ pub mod repositories;
 pub mod robots;
 pub mod sessions;
 pub mod tags;
+pub mod trash;
 pub mod uploads;
 pub mod users;
 
 pub use database::{Database, Durability};
 pub use postgres::PostgresSettings;
 pub use sql::{Cause, Sql, SqlError};
+#[cfg(test)]
+pub(crate) use sqlite::in_memory;
 pub use value::{FromValue, Row, Value};

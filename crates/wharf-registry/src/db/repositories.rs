@@ -41,6 +41,11 @@ pub fn find_id(sql: &mut dyn Sql, name: &str) -> Result<Option<i64>, SqlError> {
     sql.query_value("SELECT id FROM repositories WHERE name = $1", values![name])
 }
 
+/// The name of the repository with the number `id`.
+pub fn find_name(sql: &mut dyn Sql, id: i64) -> Result<Option<String>, SqlError> {
+    sql.query_value("SELECT name FROM repositories WHERE id = $1", values![id])
+}
+
 /// The repository `name`, if something was ever pushed to it.
 pub fn find_shown(sql: &mut dyn Sql, name: &str) -> Result<Option<RepositoryRecord>, SqlError> {
     let statement = format!("SELECT {COLUMNS} FROM repositories WHERE name = $1 AND shown = 1");

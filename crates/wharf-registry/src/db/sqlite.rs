@@ -140,6 +140,19 @@ fn write_batch(
     })
 }
 
+/// A database that nobody else sees and that goes with the connection, for tests that run transactions one by one.
+#[cfg(test)]
+pub(crate) fn in_memory() -> Box<dyn Sql> {
+    let connection = Connection::open_in_memory().expect("a database in memory");
+    let mut connection = prepared(connection);
+    connection
+        .pragmas("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY")
+        .expect("its settings");
+    schema::migrate(&mut connection, schema::Dialect::Sqlite, &Clock::system())
+        .expect("its schema");
+    Box::new(connection)
+}
+
 /// A connection of one thread.
 pub(super) struct SqliteConnection {
     connection: Connection,

@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Method;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HeaderValue, RETRY_AFTER};
+use http::{Method, StatusCode};
 
 use super::call::Call;
 use super::challenge::unauthorized;
 use super::error::HttpError;
-use crate::access::{Principal, Requester};
+use crate::access::{LockedOut, Principal, Requester};
 use crate::accounts::{Credentials, SignInError};
 
 /// The cookie of the portal's sessions, by Harbor's name.
@@ -38,12 +38,26 @@ pub(super) async fn requester(call: &Call) -> Result<Requester, HttpError> {
         // An old cookie is not something that anybody typed.
         Err(SignInError::Wrong) if is_session => Ok(nobody()),
         Err(SignInError::Registry(error)) => Err(error.into()),
+        Err(SignInError::LockedOut(locked)) => Err(too_many(&locked)),
         Err(error @ SignInError::Wrong) => Err(unauthorized(call, None, &error.to_string(), None)),
         Err(error @ SignInError::Token(_)) => {
             let message = error.to_string();
             Err(unauthorized(call, None, &message, Some("invalid_token")))
         }
     }
+}
+
+/// Somebody guesses passwords.
+fn too_many(locked: &LockedOut) -> HttpError {
+    let error = HttpError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "TOOMANYREQUESTS",
+        locked.to_string(),
+    );
+    error.header(
+        RETRY_AFTER,
+        HeaderValue::from(locked.retry_after.as_secs().max(1)),
+    )
 }
 
 /// What the request shows: a header comes before a cookie.

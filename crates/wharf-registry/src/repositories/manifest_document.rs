@@ -12,18 +12,18 @@ use crate::error::RegistryError;
 
 /// A manifest that was read, before the database was asked about what it names.
 #[derive(Debug, Clone)]
-pub(super) struct ManifestDocument {
+pub(crate) struct ManifestDocument {
     /// What is recorded of it.
-    pub(super) record: NewManifest,
+    pub(crate) record: NewManifest,
     /// Blobs that must be in the repository, with the sizes it says they have.
-    pub(super) needed: BTreeMap<Digest, u64>,
+    pub(crate) needed: BTreeMap<Digest, u64>,
     /// Blobs that may be elsewhere (non-distributable layers).
-    pub(super) optional: BTreeSet<Digest>,
+    pub(crate) optional: BTreeSet<Digest>,
 }
 
 impl ManifestDocument {
     /// Reads a manifest as it was pushed, of any type that registries serve.
-    pub(super) fn read(
+    pub(crate) fn read(
         bytes: Vec<u8>,
         content_type: Option<&MediaType>,
         algorithm: Algorithm,

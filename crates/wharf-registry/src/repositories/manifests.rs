@@ -6,8 +6,11 @@ use wharf_oci::{Algorithm, Digest, MediaType, Tag};
 
 use super::RepositoryName;
 use super::manifest_document::ManifestDocument;
+use crate::db::audit::AuditEntry;
 use crate::db::manifests::StoredManifest;
 use crate::db::records::{self, RecordKind};
+use crate::db::repositories::RepositoryRecord;
+use crate::db::trash::TrashEntry;
 use crate::db::{self, Durability, Sql};
 use crate::error::RegistryError;
 use crate::registry::Registry;
@@ -128,63 +131,126 @@ impl Registry {
             subject: document.record.subject,
             tags: tags.clone(),
         };
-        let (project, name, actor, now) = (push.project, push.name, push.actor, self.now());
-        let sparse = self.settings().sparse_indexes;
-        let mut document = document;
+        let now = self.now();
+        let mut change = RecordedManifest {
+            project: push.project,
+            name: push.name,
+            document,
+            tags,
+            actor: push.actor,
+            sparse: self.settings().sparse_indexes,
+        };
         self.db()
-            .write(Durability::Full, move |sql| {
-                let repository =
-                    db::repositories::find_or_insert(sql, project, name.as_str(), now)?;
-                check_contents(sql, repository, &name, &mut document, sparse)?;
-                let manifest =
-                    db::manifests::insert(sql, repository, &document.record, &actor, now)?;
-                let digest = document.record.digest.to_string();
-                records::queue(sql, RecordKind::Manifest, name.as_str(), &digest)?;
-                for tag in &tags {
-                    db::tags::set(sql, repository, tag.as_str(), manifest, &actor, now)?;
-                    records::queue(sql, RecordKind::Tag, name.as_str(), tag.as_str())?;
-                }
-                db::repositories::show(sql, repository, now)?;
-                Ok::<_, RegistryError>(())
-            })
+            .write(Durability::Full, move |sql| change.record(sql, now))
             .await?;
         Ok(pushed)
     }
 
-    /// Removes a tag, or a manifest with all its tags.
+    /// Removes a tag, or a manifest with all its tags. A manifest can be brought back for a while.
     pub async fn delete_manifest(
         &self,
         name: &RepositoryName,
         reference: &ManifestReference,
+        actor: &str,
     ) -> Result<(), RegistryError> {
-        let (name, reference, now) = (name.clone(), reference.clone(), self.now());
+        let (name, reference) = (name.clone(), reference.clone());
+        let (actor, now) = (actor.to_owned(), self.now());
         self.db()
             .write(Durability::Full, move |sql| {
-                let Some(repository) = db::repositories::find_shown(sql, name.as_str())? else {
-                    return Err(RegistryError::NameUnknown {
-                        name: name.to_string(),
-                    });
-                };
-                let removed = match &reference {
-                    ManifestReference::Tag(tag) => {
-                        records::queue(sql, RecordKind::Tag, name.as_str(), tag.as_str())?;
-                        db::tags::delete(sql, repository.id, tag.as_str())?
-                    }
-                    ManifestReference::Digest(digest) => {
-                        delete_with_tags(sql, repository.id, &name, digest)?
-                    }
-                };
-                if !removed {
-                    return Err(RegistryError::ManifestUnknown {
-                        name: name.to_string(),
-                        reference: reference.to_string(),
-                    });
-                }
-                db::repositories::show(sql, repository.id, now)?;
-                Ok(())
+                remove(sql, &name, &reference, &actor, now)
             })
             .await
     }
+}
+
+/// A manifest that becomes one of a repository.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedManifest {
+    pub(crate) project: i64,
+    pub(crate) name: RepositoryName,
+    pub(crate) document: ManifestDocument,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) actor: String,
+    pub(crate) sparse: bool,
+}
+
+impl RecordedManifest {
+    /// The one transaction of a push: what it needs is there, it is recorded, the tags name it.
+    pub(crate) fn record(&mut self, sql: &mut dyn Sql, now: i64) -> Result<(), RegistryError> {
+        let name = &self.name;
+        let repository = db::repositories::find_or_insert(sql, self.project, name.as_str(), now)?;
+        check_contents(sql, repository, name, &mut self.document, self.sparse)?;
+        let record = &self.document.record;
+        let manifest = db::manifests::insert(sql, repository, record, &self.actor, now)?;
+        let digest = record.digest.to_string();
+        records::queue(sql, RecordKind::Manifest, name.as_str(), &digest)?;
+        for tag in &self.tags {
+            db::tags::set(sql, repository, tag.as_str(), manifest, &self.actor, now)?;
+            records::queue(sql, RecordKind::Tag, name.as_str(), tag.as_str())?;
+        }
+        db::repositories::show(sql, repository, now)?;
+        let what = match self.tags.first() {
+            Some(tag) => format!("{name}:{tag}"),
+            None => format!("{name}@{digest}"),
+        };
+        note(sql, self.project, "create", &what, &self.actor, now)
+    }
+}
+
+/// The one transaction of a deletion.
+pub(crate) fn remove(
+    sql: &mut dyn Sql,
+    name: &RepositoryName,
+    reference: &ManifestReference,
+    actor: &str,
+    now: i64,
+) -> Result<(), RegistryError> {
+    let Some(repository) = db::repositories::find_shown(sql, name.as_str())? else {
+        return Err(RegistryError::NameUnknown {
+            name: name.to_string(),
+        });
+    };
+    let (removed, what) = match reference {
+        ManifestReference::Tag(tag) => {
+            records::queue(sql, RecordKind::Tag, name.as_str(), tag.as_str())?;
+            let removed = db::tags::delete(sql, repository.id, tag.as_str())?;
+            (removed, format!("{name}:{tag}"))
+        }
+        ManifestReference::Digest(digest) => {
+            let removed = discard(sql, &repository, name, digest, actor, now)?;
+            (removed, format!("{name}@{digest}"))
+        }
+    };
+    if !removed {
+        return Err(RegistryError::ManifestUnknown {
+            name: name.to_string(),
+            reference: reference.to_string(),
+        });
+    }
+    db::repositories::show(sql, repository.id, now)?;
+    note(sql, repository.project, "delete", &what, actor, now)
+}
+
+/// Writes what happened to an artifact into the audit log.
+fn note(
+    sql: &mut dyn Sql,
+    project: i64,
+    operation: &str,
+    what: &str,
+    actor: &str,
+    now: i64,
+) -> Result<(), RegistryError> {
+    let entry = AuditEntry {
+        id: 0,
+        at: now,
+        actor: actor.to_owned(),
+        operation: operation.to_owned(),
+        resource_type: "artifact".to_owned(),
+        resource: what.to_owned(),
+        project: Some(project),
+        detail: String::new(),
+    };
+    Ok(db::audit::insert(sql, &entry)?)
 }
 
 fn find(
@@ -246,17 +312,21 @@ fn check_contents(
     Ok(())
 }
 
-fn delete_with_tags(
+/// Moves a manifest to the trash, its tags with it.
+fn discard(
     sql: &mut dyn Sql,
-    repository: i64,
+    repository: &RepositoryRecord,
     name: &RepositoryName,
     digest: &Digest,
+    actor: &str,
+    now: i64,
 ) -> Result<bool, db::SqlError> {
-    let Some(manifest) = db::manifests::find_id(sql, repository, digest)? else {
+    let Some(manifest) = db::manifests::find_by_digest(sql, repository.id, digest)? else {
         return Ok(false);
     };
-    for tag in db::tags::of_manifest(sql, manifest)? {
-        records::queue(sql, RecordKind::Tag, name.as_str(), &tag)?;
+    let tags = db::tags::of_manifest(sql, manifest.id)?;
+    for tag in &tags {
+        records::queue(sql, RecordKind::Tag, name.as_str(), tag)?;
     }
     records::queue(
         sql,
@@ -264,6 +334,18 @@ fn delete_with_tags(
         name.as_str(),
         &digest.to_string(),
     )?;
-    db::manifests::delete(sql, manifest)?;
+    let entry = TrashEntry {
+        id: 0,
+        project: repository.project,
+        repository_name: name.to_string(),
+        digest: digest.to_string(),
+        media_type: manifest.media_type.as_str().to_owned(),
+        tags: serde_json::json!(tags).to_string(),
+        deleted: now,
+        deleted_by: actor.to_owned(),
+        content: manifest.content,
+    };
+    db::trash::insert(sql, &entry, manifest.id)?;
+    db::manifests::delete(sql, manifest.id)?;
     Ok(true)
 }

@@ -8,6 +8,7 @@ mod manifests;
 mod names;
 mod referrers;
 mod tags;
+mod trash;
 mod uploads;
 
 pub use blobs::Blob;
@@ -17,4 +18,12 @@ pub use manifests::{ManifestPush, ManifestReference, PushedManifest};
 pub use names::RepositoryName;
 pub(crate) use names::{DEFAULT_PROJECT, is_component};
 pub use referrers::ReferrerPage;
+pub use trash::DeletedManifest;
 pub use uploads::{BodyError, ByteRange, MountSource, UploadBody, UploadProgress};
+#[cfg(test)]
+pub(crate) use {
+    manifest_document::ManifestDocument,
+    manifests::{RecordedManifest, remove},
+    trash::restore,
+    uploads::{RecordedBlob, mount},
+};

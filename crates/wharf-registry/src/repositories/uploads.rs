@@ -54,6 +54,37 @@ pub enum MountSource {
     AnyOf(Vec<RepositoryName>),
 }
 
+/// A stored object that becomes a blob of a repository.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedBlob {
+    pub(crate) name: RepositoryName,
+    pub(crate) digest: Digest,
+    pub(crate) object: StoredObject,
+    /// The upload that ends with it, and its lease.
+    pub(crate) upload: String,
+    pub(crate) lease: String,
+}
+
+impl RecordedBlob {
+    /// The one transaction that makes it one. Where the lease was lost, somebody else has the upload, and the object is left
+    /// to the collector.
+    pub(crate) fn record(&self, sql: &mut dyn db::Sql, now: i64) -> Result<(), RegistryError> {
+        if !db::uploads::delete_leased(sql, &self.upload, &self.lease)? {
+            return Err(RegistryError::UploadBusy {
+                id: self.upload.clone(),
+            });
+        }
+        let Some(repository) = db::repositories::find_id(sql, self.name.as_str())? else {
+            return Err(RegistryError::NameUnknown {
+                name: self.name.to_string(),
+            });
+        };
+        db::blobs::insert(sql, &self.digest, &self.object, now)?;
+        db::blobs::link(sql, repository, &self.digest, now)?;
+        Ok(())
+    }
+}
+
 /// A lease on an upload within a request.
 struct Lease<'a> {
     registry: &'a Registry,
@@ -162,41 +193,31 @@ impl Registry {
             Ok(object) => object,
             Err(error) => return Err(lease.end(error).await),
         };
-        self.record_blob(name, digest, object, Some((lease.id, lease.token)))
-            .await
+        self.record_blob(name, digest, object, lease).await
     }
 
-    /// Takes a whole blob in one request, without a session.
+    /// Takes a whole blob in one request. It has a row like any other upload: what is stored and not recorded yet is known.
     pub async fn push_blob(
         &self,
         project: i64,
         name: &RepositoryName,
+        owner: &str,
         digest: &Digest,
-        mut body: UploadBody,
+        body: UploadBody,
     ) -> Result<(), RegistryError> {
-        let pending = self.storage().begin(digest.algorithm());
-        let mut writer = self.storage().open_upload(pending.clone()).await?;
-        let received = async {
-            while let Some(bytes) = body.next().await {
-                writer.write(bytes.map_err(incomplete)?).await?;
-                self.check_blob_limit(writer.offset())?;
+        let upload = self
+            .begin_upload(project, name, owner, digest.algorithm())
+            .await?;
+        let outcome = self
+            .finish_upload(name, &upload.id, None, digest, body)
+            .await;
+        if outcome.is_err() {
+            // Nobody knows this upload's name. Where it cannot be ended now, it expires.
+            if let Err(error) = self.cancel_upload(name, &upload.id).await {
+                tracing::debug!(upload = upload.id, %error, "an upload is left to expire");
             }
-            Ok(())
-        };
-        if let Err(error) = received.await {
-            drop(writer);
-            self.storage().abort_upload(&pending).await?;
-            return Err(error);
         }
-        let object = writer.finish(digest).await.map_err(finish_error)?;
-        let (text, now) = (name.clone(), self.now());
-        self.db()
-            .write(Durability::Relaxed, move |sql| {
-                db::repositories::find_or_insert(sql, project, text.as_str(), now)
-            })
-            .await
-            .map_err(RegistryError::Database)?;
-        self.record_blob(name, digest, object, None).await
+        outcome
     }
 
     /// Lets `name` show a blob that one of the sources shows. `false` if none of them does.
@@ -214,18 +235,7 @@ impl Registry {
         let (name, digest, now) = (name.clone(), *digest, self.now());
         self.db()
             .write(Durability::Full, move |sql| {
-                for source in &sources {
-                    let Some(from) = db::repositories::find_id(sql, source.as_str())? else {
-                        continue;
-                    };
-                    if db::blobs::find_in_repository(sql, from, &digest)?.is_some() {
-                        let to =
-                            db::repositories::find_or_insert(sql, project, name.as_str(), now)?;
-                        db::blobs::link(sql, to, &digest, now)?;
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
+                mount(sql, project, &name, &sources, &digest, now)
             })
             .await
     }
@@ -278,32 +288,23 @@ impl Registry {
         found.ok_or_else(|| RegistryError::UploadUnknown { id: id.to_owned() })
     }
 
-    /// The one transaction that makes a stored object a blob of the repository. `upload` is the upload that ends with it.
     async fn record_blob(
         &self,
         name: &RepositoryName,
         digest: &Digest,
         object: StoredObject,
-        upload: Option<(String, String)>,
+        lease: Lease<'_>,
     ) -> Result<(), RegistryError> {
-        let (name, digest, now) = (name.clone(), *digest, self.now());
+        let recorded = RecordedBlob {
+            name: name.clone(),
+            digest: *digest,
+            object,
+            upload: lease.id,
+            lease: lease.token,
+        };
+        let now = self.now();
         self.db()
-            .write(Durability::Full, move |sql| {
-                if let Some((id, lease)) = &upload
-                    && !db::uploads::delete_leased(sql, id, lease)?
-                {
-                    // Too slow: somebody else has the upload. The collector finds the object.
-                    return Err(RegistryError::UploadBusy { id: id.clone() });
-                }
-                let Some(repository) = db::repositories::find_id(sql, name.as_str())? else {
-                    return Err(RegistryError::NameUnknown {
-                        name: name.to_string(),
-                    });
-                };
-                db::blobs::insert(sql, &digest, &object, now)?;
-                db::blobs::link(sql, repository, &digest, now)?;
-                Ok(())
-            })
+            .write(Durability::Full, move |sql| recorded.record(sql, now))
             .await
     }
 
@@ -452,6 +453,28 @@ impl<'a> Lease<'a> {
             id: self.id.clone(),
         })
     }
+}
+
+/// The one transaction of a mount.
+pub(crate) fn mount(
+    sql: &mut dyn db::Sql,
+    project: i64,
+    name: &RepositoryName,
+    sources: &[RepositoryName],
+    digest: &Digest,
+    now: i64,
+) -> Result<bool, RegistryError> {
+    for source in sources {
+        let Some(from) = db::repositories::find_id(sql, source.as_str())? else {
+            continue;
+        };
+        if db::blobs::find_in_repository(sql, from, digest)?.is_some() {
+            let to = db::repositories::find_or_insert(sql, project, name.as_str(), now)?;
+            db::blobs::link(sql, to, digest, now)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn check_range(id: &str, range: Option<ByteRange>, offset: u64) -> Result<(), RegistryError> {

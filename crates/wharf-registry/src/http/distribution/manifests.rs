@@ -96,7 +96,9 @@ pub(in crate::http) async fn delete_manifest(
     on: Allowed<InRepository, DeleteArtifact>,
 ) -> Outcome {
     let reference = ManifestReference::parse(call.parts.get("reference"))?;
-    call.registry.delete_manifest(&on.name, &reference).await?;
+    call.registry
+        .delete_manifest(&on.name, &reference, call.actor())
+        .await?;
     Ok(Answer::new(StatusCode::ACCEPTED).length(0))
 }
 

@@ -29,7 +29,13 @@ pub(in crate::http) async fn begin_upload(call: Call, on: Allowed<InRepository, 
         let digest = parse_digest(text)?;
         let body = call.take_body().await;
         let (registry, project, name) = (call.registry.clone(), on.project.id, on.name.clone());
-        detached(async move { registry.push_blob(project, &name, &digest, body).await }).await?;
+        let owner = call.actor().to_owned();
+        detached(async move {
+            registry
+                .push_blob(project, &name, &owner, &digest, body)
+                .await
+        })
+        .await?;
         return Ok(created(&call, &digest));
     }
     let algorithm = match call.query.get("digest-algorithm") {

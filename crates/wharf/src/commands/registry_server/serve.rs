@@ -69,6 +69,10 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         .printer()
         .out(&format!("Serving on http://{address}\n"))?;
     let (stop, stopped) = watch::channel(false);
+    let looking_after = {
+        let (registry, stopped) = (registry.clone(), stopped.clone());
+        tokio::spawn(async move { registry.look_after(stopped).await })
+    };
     let server = Server::new(registry, ServerSettings::default());
     let serving = server.serve(listener, stopped);
     let mut terminate = signal(SignalKind::terminate())?;
@@ -82,5 +86,6 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         let _server_may_be_gone = stop.send(true);
     };
     tokio::join!(serving, told);
+    looking_after.await?;
     Ok(ExitCode::SUCCESS)
 }
