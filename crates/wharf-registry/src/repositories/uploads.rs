@@ -265,7 +265,7 @@ impl Registry {
         id: &str,
     ) -> Result<(), RegistryError> {
         let (lease, pending) = Lease::take(self, name, id).await?;
-        self.storage().abort_upload(&pending).await?;
+        self.storage().abort_upload(&pending.key).await?;
         lease.forget().await
     }
 

@@ -22,8 +22,8 @@ use wharf_blobs::{BootId, sync_directory, write_file};
 use wharf_oci::{Algorithm, Digest, Hasher};
 
 use super::{
-    BlobBody, FinishError, ListedObject, ObjectKey, PendingUpload, StorageError, StorageRoom,
-    StoredObject,
+    BlobBody, FinishError, ListedObject, ListedUpload, ObjectKey, PendingUpload, StorageError,
+    StorageRoom, StoredObject,
 };
 
 /// The version of the folder's layout. An older Wharf refuses a newer one.
@@ -129,9 +129,25 @@ impl LocalStorage {
         })
     }
 
-    pub(super) async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), StorageError> {
-        let path = self.folder.upload_path(&upload.key);
+    pub(super) async fn abort_upload(&self, upload: &ObjectKey) -> Result<(), StorageError> {
+        let path = self.folder.upload_path(upload);
         disk_work(move || remove_if_there(&path)).await
+    }
+
+    pub(super) async fn list_uploads(
+        &self,
+        after: Option<&ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ListedUpload>, StorageError> {
+        let after = after.and_then(|key| ObjectKey::parse(&format!("uploads/{key}")));
+        let files = self.list("uploads/", after.as_ref(), limit).await?;
+        let uploads = files.into_iter().filter_map(|file| {
+            Some(ListedUpload {
+                key: ObjectKey::parse(file.key.as_str().strip_prefix("uploads/")?)?,
+                touched: file.modified,
+            })
+        });
+        Ok(uploads.collect())
     }
 
     pub(super) async fn read(
@@ -164,9 +180,9 @@ impl LocalStorage {
         .await
     }
 
-    pub(super) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        let path = self.folder.path(key);
-        disk_work(move || remove_if_there(&path)).await
+    pub(super) async fn delete(&self, keys: &[ObjectKey]) -> Result<(), StorageError> {
+        let paths: Vec<PathBuf> = keys.iter().map(|key| self.folder.path(key)).collect();
+        disk_work(move || paths.iter().try_for_each(|path| remove_if_there(path))).await
     }
 
     pub(super) async fn put_document(

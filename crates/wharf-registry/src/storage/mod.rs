@@ -8,6 +8,7 @@ mod body;
 mod error;
 mod key;
 mod local;
+mod object;
 mod registry_storage;
 mod upload;
 
@@ -16,5 +17,9 @@ pub use error::StorageError;
 pub use key::ObjectKey;
 pub use local::LocalStorage;
 pub(crate) use local::on_disk;
-pub use registry_storage::{ListedObject, RegistryStorage, StorageRoom};
+pub use object::{
+    S3Config, S3ConfigError, S3Credentials, S3Storage, Secret, SecretError, SecretFile,
+    SecretVariable,
+};
+pub use registry_storage::{ListedObject, ListedUpload, RegistryStorage, StorageRoom};
 pub use upload::{FinishError, PendingUpload, StoredObject, UploadWriter};

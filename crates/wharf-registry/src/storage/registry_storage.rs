@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use wharf_oci::Algorithm;
 
-use super::{BlobBody, LocalStorage, ObjectKey, PendingUpload, StorageError, UploadWriter};
+use super::{
+    BlobBody, LocalStorage, ObjectKey, PendingUpload, S3Storage, StorageError, UploadWriter,
+};
 
 /// A place for blobs and small documents. Cheap to clone.
 ///
@@ -13,6 +15,8 @@ use super::{BlobBody, LocalStorage, ObjectKey, PendingUpload, StorageError, Uplo
 pub enum RegistryStorage {
     /// A folder on this machine.
     Local(LocalStorage),
+    /// A bucket of an S3-compatible service.
+    S3(S3Storage),
 }
 
 /// One object in a listing.
@@ -35,11 +39,20 @@ pub struct StorageRoom {
     pub free_bytes: u64,
 }
 
+/// An unfinished upload that holds something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUpload {
+    /// The upload's key.
+    pub key: ObjectKey,
+    /// When something of it was begun or stored, in microseconds since 1970.
+    pub touched: i64,
+}
+
 impl RegistryStorage {
     /// A new upload, of which nothing is stored yet. Touches neither disk nor network.
     pub fn begin(&self, algorithm: Algorithm) -> PendingUpload {
         match self {
-            Self::Local(_) => PendingUpload::new(algorithm),
+            Self::Local(_) | Self::S3(_) => PendingUpload::new(algorithm),
         }
     }
 
@@ -49,13 +62,28 @@ impl RegistryStorage {
     pub async fn open_upload(&self, upload: PendingUpload) -> Result<UploadWriter, StorageError> {
         match self {
             Self::Local(storage) => storage.open_upload(upload).await.map(UploadWriter::from),
+            Self::S3(storage) => storage.open_upload(upload).await.map(UploadWriter::from),
         }
     }
 
-    /// Forgets an upload and frees what it holds. What is not there any more is no error.
-    pub async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), StorageError> {
+    /// Frees what the upload with this key holds, as far as it is not finished. What is not there any more is no error.
+    pub async fn abort_upload(&self, upload: &ObjectKey) -> Result<(), StorageError> {
         match self {
             Self::Local(storage) => storage.abort_upload(upload).await,
+            Self::S3(storage) => storage.abort_upload(upload).await,
+        }
+    }
+
+    /// Up to `limit` uploads that hold something, in the order of their keys, after `after`. Some of them may belong to
+    /// nobody any more: a process died, or a request to S3 was made twice because its answer was lost.
+    pub async fn list_uploads(
+        &self,
+        after: Option<&ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ListedUpload>, StorageError> {
+        match self {
+            Self::Local(storage) => storage.list_uploads(after, limit).await,
+            Self::S3(storage) => storage.list_uploads(after, limit).await,
         }
     }
 
@@ -63,6 +91,15 @@ impl RegistryStorage {
     pub async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<BlobBody, StorageError> {
         match self {
             Self::Local(storage) => storage.read(key, range).await,
+            Self::S3(storage) => storage.read(key, range).await,
+        }
+    }
+
+    /// Where a client can read the object by itself, if the storage offers that: a URL that works for some minutes.
+    pub async fn redirect_url(&self, key: &ObjectKey) -> Result<Option<String>, StorageError> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::S3(storage) => storage.redirect_url(key).await,
         }
     }
 
@@ -70,13 +107,20 @@ impl RegistryStorage {
     pub async fn size(&self, key: &ObjectKey) -> Result<Option<u64>, StorageError> {
         match self {
             Self::Local(storage) => storage.size(key).await,
+            Self::S3(storage) => storage.size(key).await,
         }
     }
 
     /// Deletes an object. What is not there is no error: a collector that died may come again.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        self.delete_all(std::slice::from_ref(key)).await
+    }
+
+    /// As [`RegistryStorage::delete`], for many at once: S3 takes a thousand by one request.
+    pub async fn delete_all(&self, keys: &[ObjectKey]) -> Result<(), StorageError> {
         match self {
-            Self::Local(storage) => storage.delete(key).await,
+            Self::Local(storage) => storage.delete(keys).await,
+            Self::S3(storage) => storage.delete(keys).await,
         }
     }
 
@@ -88,6 +132,7 @@ impl RegistryStorage {
     ) -> Result<(), StorageError> {
         match self {
             Self::Local(storage) => storage.put_document(key, content).await,
+            Self::S3(storage) => storage.put_document(key, content).await,
         }
     }
 
@@ -100,6 +145,7 @@ impl RegistryStorage {
     ) -> Result<Vec<ListedObject>, StorageError> {
         match self {
             Self::Local(storage) => storage.list(prefix, after, limit).await,
+            Self::S3(storage) => storage.list(prefix, after, limit).await,
         }
     }
 
@@ -107,6 +153,7 @@ impl RegistryStorage {
     pub async fn room(&self) -> Result<Option<StorageRoom>, StorageError> {
         match self {
             Self::Local(storage) => storage.room().await.map(Some),
+            Self::S3(_) => Ok(None),
         }
     }
 
@@ -114,6 +161,7 @@ impl RegistryStorage {
     pub async fn check(&self) -> Result<(), StorageError> {
         match self {
             Self::Local(storage) => storage.check().await,
+            Self::S3(storage) => storage.check().await,
         }
     }
 }

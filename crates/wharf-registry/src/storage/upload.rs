@@ -4,6 +4,7 @@ use bytes::Bytes;
 use wharf_oci::{Algorithm, Digest, Hasher, HasherState};
 
 use super::local::LocalWriter;
+use super::object::S3Writer;
 use super::{ObjectKey, StorageError};
 
 /// An upload between two requests, as the database keeps it. Any node can go on with it.
@@ -75,6 +76,7 @@ pub struct UploadWriter {
 #[derive(Debug)]
 enum Backend {
     Local(LocalWriter),
+    S3(Box<S3Writer>),
 }
 
 impl UploadWriter {
@@ -82,6 +84,7 @@ impl UploadWriter {
     pub fn offset(&self) -> u64 {
         match &self.backend {
             Backend::Local(writer) => writer.offset(),
+            Backend::S3(writer) => writer.offset(),
         }
     }
 
@@ -89,6 +92,7 @@ impl UploadWriter {
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
         match &mut self.backend {
             Backend::Local(writer) => writer.write(bytes).await,
+            Backend::S3(writer) => writer.write(bytes).await,
         }
     }
 
@@ -96,6 +100,7 @@ impl UploadWriter {
     pub async fn pause(self) -> Result<PendingUpload, StorageError> {
         match self.backend {
             Backend::Local(writer) => writer.pause().await,
+            Backend::S3(writer) => writer.pause().await,
         }
     }
 
@@ -104,6 +109,7 @@ impl UploadWriter {
     pub async fn finish(self, digest: &Digest) -> Result<StoredObject, FinishError> {
         match self.backend {
             Backend::Local(writer) => writer.finish(digest).await,
+            Backend::S3(writer) => writer.finish(digest).await,
         }
     }
 }
@@ -112,6 +118,14 @@ impl From<LocalWriter> for UploadWriter {
     fn from(writer: LocalWriter) -> Self {
         Self {
             backend: Backend::Local(writer),
+        }
+    }
+}
+
+impl From<S3Writer> for UploadWriter {
+    fn from(writer: S3Writer) -> Self {
+        Self {
+            backend: Backend::S3(Box::new(writer)),
         }
     }
 }
