@@ -136,6 +136,13 @@ pub fn doom_stray(
     Ok(true)
 }
 
+/// Whether an upload has this key.
+pub fn knows_upload(sql: &mut dyn Sql, key: &str) -> Result<bool, SqlError> {
+    let known: Option<i64> =
+        sql.query_value("SELECT 1 FROM uploads WHERE object_key = $1", values![key])?;
+    Ok(known.is_some())
+}
+
 /// Up to `limit` objects that are to be deleted, the oldest first.
 pub fn doomed_objects(sql: &mut dyn Sql, limit: u64) -> Result<Vec<StoredObject>, SqlError> {
     let rows = sql.query(

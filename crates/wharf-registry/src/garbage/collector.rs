@@ -19,7 +19,7 @@ const STRAY_AGE: Duration = Duration::from_hours(24);
 pub struct GarbageWish {
     /// Only tell what would be given up now.
     pub dry_run: bool,
-    /// Look through storage for objects that the database does not know.
+    /// Look through storage for objects and uploads that the database does not know.
     pub strays: bool,
     /// Empty the trash now, whatever could still be brought back.
     pub empty_trash: bool,
@@ -40,7 +40,7 @@ pub struct GarbageReport {
     pub objects: u64,
     /// Their bytes; in a dry run, those of the blobs that would be given up.
     pub freed_bytes: u64,
-    /// Objects that the database did not know.
+    /// Objects and uploads that the database did not know.
     pub strays: u64,
 }
 
@@ -130,6 +130,16 @@ impl Registry {
         let mut after = None;
         loop {
             let (step, next) = self.doom_strays(after, cutoff).await?;
+            report.strays += step.count;
+            if next.is_none() {
+                break;
+            }
+            after = next;
+            tokio::time::sleep(REST).await;
+        }
+        let mut after = None;
+        loop {
+            let (step, next) = self.free_stray_uploads(after, cutoff).await?;
             report.strays += step.count;
             if next.is_none() {
                 return Ok(());

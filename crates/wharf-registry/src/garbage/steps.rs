@@ -138,12 +138,12 @@ impl Registry {
         let mut step = Step::default();
         let mut deleted = Vec::new();
         for object in doomed {
-            self.storage().delete(&object.key).await?;
             step.count += 1;
             step.bytes += object.size;
             deleted.push(object.key);
         }
         if !deleted.is_empty() {
+            self.storage().delete_all(&deleted).await?;
             self.change(move |sql| garbage::forget_objects(sql, &deleted))
                 .await?;
         }
@@ -176,6 +176,33 @@ impl Registry {
                 .await?;
         }
         Ok((step, next.flatten()))
+    }
+
+    /// Frees what lies in storage, untouched since `cutoff`, for uploads that the database does not know: what a crash
+    /// leaves, and what S3 began for a request whose answer was lost. Looks at the page after `after`; gives the page after
+    /// that. An upload's row is there before anything is stored for it, and no key is used twice.
+    pub(super) async fn free_stray_uploads(
+        &self,
+        after: Option<ObjectKey>,
+        cutoff: i64,
+    ) -> Result<(Step, Option<ObjectKey>), RegistryError> {
+        let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let listed = self.storage().list_uploads(after.as_ref(), limit).await?;
+        let next = listed.last().map(|last| last.key.clone());
+        let mut step = Step::default();
+        for upload in listed.iter().filter(|upload| upload.touched < cutoff) {
+            let key = upload.key.clone();
+            let is_known = self
+                .db()
+                .read(move |sql| garbage::knows_upload(sql, key.as_str()))
+                .await
+                .map_err(RegistryError::Database)?;
+            if !is_known {
+                self.storage().abort_upload(&upload.key).await?;
+                step.count += 1;
+            }
+        }
+        Ok((step, next))
     }
 
     /// Takes repositories away that nothing was ever pushed to.

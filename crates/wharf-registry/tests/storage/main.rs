@@ -8,4 +8,5 @@
 
 mod contract;
 mod faults;
+mod garbage;
 mod stores;

@@ -47,7 +47,11 @@ pub(crate) async fn read_all(
     key: &ObjectKey,
     range: std::ops::Range<u64>,
 ) -> Vec<u8> {
-    match storage.read(key, range).await.expect("works") {
+    bytes_of(storage.read(key, range).await.expect("works")).await
+}
+
+pub(crate) async fn bytes_of(body: BlobBody) -> Vec<u8> {
+    match body {
         BlobBody::File { file, range } => {
             let mut bytes = vec![0; usize::try_from(range.end - range.start).expect("works")];
             file.read_exact_at(&mut bytes, range.start).expect("works");

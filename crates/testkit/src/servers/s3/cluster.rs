@@ -167,8 +167,9 @@ osd pool default min size = 1
 osd pool default pg num = 1
 osd pool default pgp num = 1
 mon allow pool size one = true
-mon data avail warn = 0
-mon data avail crit = 0
+# a disk that is nearly full is none of its business
+mon data avail warn = -1
+mon data avail crit = -1
 
 # the monitor would wait for other changes to join in: half a second for each pool and more
 paxos propose interval = 0.01

@@ -200,6 +200,7 @@ CREATE TABLE uploads (
 );
 CREATE INDEX uploads_touched ON uploads (touched);
 CREATE INDEX uploads_repository ON uploads (repository);
+CREATE INDEX uploads_object_key ON uploads (object_key);
 
 -- What storage has yet to be told for a rebuild of this database: (kind, name) of a record to write or delete anew.
 CREATE TABLE record_queue (
