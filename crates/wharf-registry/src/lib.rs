@@ -9,6 +9,7 @@ pub mod projects;
 pub mod repositories;
 pub mod storage;
 
+mod cache;
 mod clock;
 mod error;
 mod random;

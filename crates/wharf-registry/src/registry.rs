@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::accounts::Identity;
+use crate::cache::{Memory, ObjectCache};
 use crate::clock::Clock;
 use crate::db::{self, Database, Durability};
 use crate::error::RegistryError;
@@ -29,6 +30,9 @@ struct Shared {
     clock: Clock,
     settings: Settings,
     identity: Identity,
+    /// None over a database that others change too.
+    memory: Option<Arc<Memory>>,
+    objects: ObjectCache,
 }
 
 impl Registry {
@@ -40,6 +44,10 @@ impl Registry {
         clock: Clock,
         settings: Settings,
     ) -> Result<Self, RegistryError> {
+        let memory = (!db.is_shared()).then(|| Arc::new(Memory::default()));
+        if let Some(memory) = memory.clone() {
+            db.on_change(move |changes| memory.forget(changes));
+        }
         let registry = Self {
             shared: Arc::new(Shared {
                 db,
@@ -47,6 +55,8 @@ impl Registry {
                 clock,
                 settings,
                 identity: Identity::new(),
+                memory,
+                objects: ObjectCache::default(),
             }),
         };
         if !registry.db().is_shared() {
@@ -141,6 +151,16 @@ impl Registry {
     /// What it was told at start.
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    /// What is remembered of the database, where that is exact.
+    pub(crate) fn memory(&self) -> Option<&Memory> {
+        self.shared.memory.as_deref()
+    }
+
+    /// Small objects that were read a moment ago.
+    pub(crate) fn objects(&self) -> &ObjectCache {
+        &self.shared.objects
     }
 
     /// What proving who somebody is needs.

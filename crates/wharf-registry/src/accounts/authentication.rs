@@ -2,12 +2,16 @@
 
 use super::sessions::session_id;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::access::token::{Claims, TokenError};
+use wharf_oci::Digest;
+
+use crate::access::token::TokenError;
 use crate::access::{
     DEFAULT_ROBOT_PREFIX, Grant, LockedOut, Principal, Requester, Robot, SubjectId, TokenScopes,
     Verdict, robot_of_login,
 };
+use crate::cache::Memory;
 use crate::db::robots::RobotRecord;
 use crate::db::users::UserRecord;
 use crate::db::{self, Sql, SqlError};
@@ -59,7 +63,8 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// An account that somebody with a password may be.
-enum Account {
+#[derive(Debug)]
+pub(crate) enum Account {
     User(UserRecord),
     Robot(RobotRecord),
 }
@@ -95,17 +100,13 @@ impl Registry {
         let now = self.clock().now();
         identity.lockout().check(&name, client, now)?;
         let wanted = name.clone();
-        let account = self
-            .db()
-            .read(move |sql| find_account(sql, &wanted))
-            .await
-            .map_err(RegistryError::Database)?;
-        if !self.is_verified(account.as_ref(), &password) {
-            self.verify_in_turn(&name, account.as_ref(), password, client)
+        let account = self.find_login(wanted).await?;
+        if !self.is_verified(account.as_deref(), &password) {
+            self.verify_in_turn(&name, account.as_deref(), password, client)
                 .await?;
         }
         account
-            .and_then(|account| account.into_principal(self.now()))
+            .and_then(|account| account.principal(self.now()))
             .ok_or(SignInError::Wrong)
     }
 
@@ -179,13 +180,17 @@ impl Registry {
 
     async fn check_token(&self, token: &str) -> Result<Requester, SignInError> {
         let identity = self.identity();
-        let claims = identity
-            .tokens
-            .verify(&identity.keys(), token, self.clock().now())?;
-        let Claims {
-            access, subject_id, ..
-        } = claims;
-        let principal = match subject_id {
+        let now = self.clock().now();
+        let name = Digest::of(token.as_bytes());
+        let claims = if let Some(known) = identity.known_tokens.get(&name) {
+            identity.tokens.check(&known, now)?;
+            known
+        } else {
+            let verified = Arc::new(identity.tokens.verify(&identity.keys(), token, now)?);
+            identity.known_tokens.put(name, Arc::clone(&verified));
+            verified
+        };
+        let principal = match claims.subject_id {
             None => Principal::Anonymous,
             Some(subject) => self
                 .find_principal(subject)
@@ -194,7 +199,7 @@ impl Registry {
         };
         Ok(Requester {
             principal,
-            scopes: Some(TokenScopes::new(access)),
+            scopes: Some(TokenScopes::new(claims.access.clone())),
         })
     }
 
@@ -208,11 +213,23 @@ impl Registry {
             })
             .await
             .map_err(RegistryError::Database)?;
-        user.map(user_principal).ok_or(SignInError::Wrong)
+        user.as_ref().map(user_principal).ok_or(SignInError::Wrong)
     }
 
     /// The account behind a token, as it is now.
     async fn find_principal(&self, subject: SubjectId) -> Result<Option<Principal>, RegistryError> {
+        let account = match self.memory().and_then(|memory| memory.account(&subject)) {
+            Some(account) => account,
+            None => self.read_account(subject).await?,
+        };
+        Ok(account.and_then(|account| account.principal(self.now())))
+    }
+
+    async fn read_account(
+        &self,
+        subject: SubjectId,
+    ) -> Result<Option<Arc<Account>>, RegistryError> {
+        let asked = self.memory().map(Memory::stamp);
         let account = self
             .db()
             .read(move |sql| match subject {
@@ -221,7 +238,31 @@ impl Registry {
             })
             .await
             .map_err(RegistryError::Database)?;
-        Ok(account.and_then(|account| account.into_principal(self.now())))
+        let account = account.map(Arc::new);
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_account(asked, subject, account.clone());
+        }
+        Ok(account)
+    }
+
+    /// The account that signs in as `name`.
+    async fn find_login(&self, name: String) -> Result<Option<Arc<Account>>, RegistryError> {
+        let known = self.memory().and_then(|memory| memory.login(&name));
+        if let Some(account) = known {
+            return Ok(account);
+        }
+        let asked = self.memory().map(Memory::stamp);
+        let wanted = name.clone();
+        let account = self
+            .db()
+            .read(move |sql| find_account(sql, &wanted))
+            .await
+            .map_err(RegistryError::Database)?;
+        let account = account.map(Arc::new);
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_login(asked, name, account.clone());
+        }
+        Ok(account)
     }
 }
 
@@ -257,18 +298,18 @@ impl Account {
     }
 
     /// `None` for a robot that may not be used now.
-    fn into_principal(self, now: i64) -> Option<Principal> {
+    fn principal(&self, now: i64) -> Option<Principal> {
         match self {
             Self::User(user) => Some(user_principal(user)),
-            Self::Robot(robot) => robot_principal(&robot, now),
+            Self::Robot(robot) => robot_principal(robot, now),
         }
     }
 }
 
-fn user_principal(user: UserRecord) -> Principal {
+fn user_principal(user: &UserRecord) -> Principal {
     Principal::User {
         id: user.id,
-        name: user.name,
+        name: user.name.clone(),
         is_sysadmin: user.is_sysadmin,
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::token::{KeyRing, TokenService};
 use crate::access::{Lockout, PasswordHasher, VerifiedPasswords};
+use crate::cache::TokenCache;
 
 /// The service that tokens are for, and who makes them.
 pub(crate) const SERVICE: &str = "wharf-registry";
@@ -23,6 +24,7 @@ pub(crate) struct Identity {
     pub(super) tokens: TokenService,
     lockout: Mutex<Lockout>,
     verified: Mutex<VerifiedPasswords>,
+    pub(super) known_tokens: TokenCache,
     keys: RwLock<Arc<KeyRing>>,
 }
 
@@ -34,6 +36,7 @@ impl Identity {
             tokens: TokenService::new(SERVICE, SERVICE, TOKEN_LIFETIME),
             lockout: Mutex::new(Lockout::new()),
             verified: Mutex::new(VerifiedPasswords::new()),
+            known_tokens: TokenCache::default(),
             keys: RwLock::new(Arc::new(KeyRing::default())),
         }
     }
@@ -54,6 +57,7 @@ impl Identity {
     }
 
     pub(super) fn replace_keys(&self, keys: KeyRing) {
+        self.known_tokens.clear();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 }

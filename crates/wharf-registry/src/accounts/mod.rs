@@ -7,6 +7,7 @@ mod identity;
 mod sessions;
 mod tokens;
 
+pub(crate) use authentication::Account;
 pub use authentication::{Credentials, SignInError};
 pub(crate) use identity::{Identity, SERVICE};
 pub use sessions::NewSession;

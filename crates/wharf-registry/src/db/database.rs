@@ -1,11 +1,13 @@
 //! The database as the rest of the registry sees it.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
 use super::postgres::{Postgres, PostgresSettings};
-use super::sql::{Cause, Sql, SqlError};
+use super::sql::{Cause, Change, Sql, SqlError};
 use super::sqlite::Sqlite;
 use crate::clock::Clock;
 
@@ -13,6 +15,27 @@ use crate::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct Database {
     backend: Backend,
+    listener: Listener,
+}
+
+/// Who is told what a commit touched, before anybody else.
+#[derive(Clone, Default)]
+pub(super) struct Listener(Arc<OnceLock<Tell>>);
+
+type Tell = Box<dyn Fn(&[Change]) + Send + Sync>;
+
+impl Listener {
+    pub(super) fn tell(&self, changes: &[Change]) {
+        if let Some(listener) = self.0.get() {
+            listener(changes);
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -46,14 +69,14 @@ pub(super) trait WriteJob: Send {
     fn answer(self: Box<Self>, committed: Result<(), SqlError>);
 }
 
-struct Change<T, E, F> {
+struct Pending<T, E, F> {
     durability: Durability,
     change: F,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
-impl<T, E, F> WriteJob for Change<T, E, F>
+impl<T, E, F> WriteJob for Pending<T, E, F>
 where
     T: Send,
     E: From<SqlError> + Send,
@@ -86,8 +109,10 @@ impl Database {
     /// Opens an SQLite database in the file `path`, makes it if it is not there and brings its schema up to date.
     /// Waits for the disk.
     pub fn open_sqlite(path: &Path, clock: &Clock) -> Result<Self, SqlError> {
+        let listener = Listener::default();
         Ok(Self {
-            backend: Backend::Sqlite(Sqlite::open(path, clock)?),
+            backend: Backend::Sqlite(Sqlite::open(path, clock, listener.clone())?),
+            listener,
         })
     }
 
@@ -96,6 +121,7 @@ impl Database {
     pub fn open_postgres(settings: &PostgresSettings, clock: &Clock) -> Result<Self, SqlError> {
         Ok(Self {
             backend: Backend::Postgres(Postgres::open(settings, clock)?),
+            listener: Listener::default(),
         })
     }
 
@@ -135,7 +161,7 @@ impl Database {
         E: From<SqlError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Change {
+        let job = Box::new(Pending {
             durability,
             change,
             outcome: None,
@@ -146,6 +172,12 @@ impl Database {
             Backend::Postgres(postgres) => postgres.write(job),
         }
         answer.await.unwrap_or_else(|_| Err(stopped().into()))
+    }
+
+    /// Has `listener` told what each commit touches, after it and before anybody is answered. Once; a shared database tells
+    /// nothing.
+    pub(crate) fn on_change(&self, listener: impl Fn(&[Change]) + Send + Sync + 'static) {
+        let _only_the_first_counts = self.listener.0.set(Box::new(listener));
     }
 
     /// Whether several processes may use it at once, so that nothing may be remembered between questions.

@@ -1,5 +1,6 @@
 //! Manifests: the bytes as they were pushed, and what they need.
 
+use bytes::Bytes;
 use wharf_oci::{Digest, MediaType};
 
 use super::sql::{Cause, Sql, SqlError, values};
@@ -15,7 +16,7 @@ pub struct StoredManifest {
     /// As what it was pushed.
     pub media_type: MediaType,
     /// The bytes as they were pushed.
-    pub content: Vec<u8>,
+    pub content: Bytes,
 }
 
 /// What a new manifest is recorded with.
@@ -70,7 +71,7 @@ fn from_row(mut row: Row) -> Result<StoredManifest, SqlError> {
             )))
         })?,
         media_type: MediaType::new(&row.take::<String>(2)),
-        content: row.take(3),
+        content: row.take::<Vec<u8>>(3).into(),
     })
 }
 

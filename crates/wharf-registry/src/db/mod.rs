@@ -29,7 +29,7 @@ pub mod users;
 
 pub use database::{Database, Durability};
 pub use postgres::PostgresSettings;
-pub use sql::{Cause, Sql, SqlError};
+pub use sql::{Cause, Change, Sql, SqlError};
 #[cfg(test)]
 pub(crate) use sqlite::in_memory;
 pub use value::{FromValue, Row, Value};

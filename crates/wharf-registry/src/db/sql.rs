@@ -13,6 +13,45 @@ pub trait Sql {
 
     /// Runs a statement that gives rows, and collects them: statements say their own LIMIT.
     fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError>;
+
+    /// Says that this transaction touches no more of what is remembered than this repository's contents. A transaction that
+    /// changes the contents of repositories and does not say of which touches all.
+    fn touches_repository(&mut self, _repository: i64) {
+        // Of a shared database nothing is remembered.
+    }
+}
+
+/// What a committed transaction touched of what is remembered between requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Projects, members, accounts, or the names of repositories.
+    Access,
+    /// The contents of one repository.
+    Repository(i64),
+    /// The contents of any repository.
+    AllRepositories,
+}
+
+/// What a statement that changes something touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touched {
+    Access,
+    Contents,
+}
+
+/// Reads off a statement what it touches. A table that is not listed here is not remembered.
+pub(super) fn touched(statement: &str) -> Option<Touched> {
+    let mut words = statement.split_ascii_whitespace();
+    let table = match words.next()? {
+        "INSERT" | "DELETE" => words.nth(1)?,
+        "UPDATE" => words.next()?,
+        _ => return None,
+    };
+    match table {
+        "projects" | "members" | "users" | "robots" | "repositories" => Some(Touched::Access),
+        "manifests" | "tags" | "repository_blobs" | "blobs" => Some(Touched::Contents),
+        _ => None,
+    }
 }
 
 /// Why the database could not do something. Cheap to clone: one failed commit answers many.
@@ -71,5 +110,27 @@ impl dyn Sql + '_ {
         Ok(self
             .query_row(statement, parameters)?
             .map(|mut row| row.take(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_tells_what_it_touches() {
+        for (statement, expected) in [
+            ("INSERT INTO tags (a) VALUES ($1)", Some(Touched::Contents)),
+            ("UPDATE  members SET role = $1", Some(Touched::Access)),
+            (
+                "DELETE FROM repository_blobs AS l WHERE 1 = 1",
+                Some(Touched::Contents),
+            ),
+            ("DELETE FROM uploads", None),
+            ("SELECT name FROM tags", None),
+            ("BEGIN", None),
+        ] {
+            assert_eq!(touched(statement), expected, "{statement}");
+        }
     }
 }

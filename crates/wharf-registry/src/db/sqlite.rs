@@ -11,9 +11,9 @@ use std::thread;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::database::{Durability, ReadJob, WriteJob};
+use super::database::{Durability, Listener, ReadJob, WriteJob};
 use super::schema;
-use super::sql::{Cause, Sql, SqlError};
+use super::sql::{Cause, Change, Sql, SqlError, Touched, touched};
 use super::value::{Row, Value};
 use crate::clock::Clock;
 
@@ -42,12 +42,12 @@ impl fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, clock: &Clock) -> Result<Self, SqlError> {
+    pub(super) fn open(path: &Path, clock: &Clock, listener: Listener) -> Result<Self, SqlError> {
         let mut writer = open_writer(path)?;
         schema::migrate(&mut writer, schema::Dialect::Sqlite, clock)?;
         let (write_sender, write_receiver) = mpsc::channel();
         spawn("database writer", move || {
-            write_loop(&mut writer, &write_receiver);
+            write_loop(&mut writer, &write_receiver, &listener);
         })?;
         let (read_sender, read_receiver) = mpsc::channel();
         let read_receiver = Arc::new(Mutex::new(read_receiver));
@@ -99,7 +99,11 @@ fn read_loop(connection: &mut SqliteConnection, jobs: &Mutex<mpsc::Receiver<Read
     }
 }
 
-fn write_loop(connection: &mut SqliteConnection, jobs: &mpsc::Receiver<Box<dyn WriteJob>>) {
+fn write_loop(
+    connection: &mut SqliteConnection,
+    jobs: &mpsc::Receiver<Box<dyn WriteJob>>,
+    listener: &Listener,
+) {
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -108,6 +112,11 @@ fn write_loop(connection: &mut SqliteConnection, jobs: &mpsc::Receiver<Box<dyn W
             batch.push(next);
         }
         let committed = write_batch(connection, &mut batch);
+        if committed.is_ok() {
+            // Before anybody is told: who is told of a change and asks again gets the new answer.
+            listener.tell(&connection.changes);
+        }
+        connection.changes.clear();
         for job in batch {
             job.answer(committed.clone());
         }
@@ -123,7 +132,9 @@ fn write_batch(
     connection.run("BEGIN IMMEDIATE")?;
     for job in batch {
         let outcome = connection.run("SAVEPOINT change").and_then(|()| {
-            if job.run(connection) {
+            let keep = job.run(connection);
+            connection.end_of_change();
+            if keep {
                 connection.run("RELEASE change")
             } else {
                 connection.run("ROLLBACK TO change")?;
@@ -157,6 +168,10 @@ pub(crate) fn in_memory() -> Box<dyn Sql> {
 pub(super) struct SqliteConnection {
     connection: Connection,
     durable: bool,
+    /// What this transaction touches.
+    changes: Vec<Change>,
+    /// Whether the change that runs touched contents of repositories, and whether it said of which.
+    contents: (bool, bool),
 }
 
 fn open_writer(path: &Path) -> Result<SqliteConnection, SqlError> {
@@ -185,6 +200,8 @@ fn prepared(connection: Connection) -> SqliteConnection {
     SqliteConnection {
         connection,
         durable: true,
+        changes: Vec::new(),
+        contents: (false, false),
     }
 }
 
@@ -229,8 +246,33 @@ impl SqliteConnection {
     }
 }
 
+impl SqliteConnection {
+    fn touch(&mut self, statement: &str) {
+        match touched(statement) {
+            Some(Touched::Access) if !self.changes.contains(&Change::Access) => {
+                self.changes.push(Change::Access);
+            }
+            Some(Touched::Contents) => self.contents.0 = true,
+            Some(Touched::Access) | None => {}
+        }
+    }
+
+    fn end_of_change(&mut self) {
+        if self.contents == (true, false) {
+            self.changes.push(Change::AllRepositories);
+        }
+        self.contents = (false, false);
+    }
+}
+
 impl Sql for SqliteConnection {
+    fn touches_repository(&mut self, repository: i64) {
+        self.contents.1 = true;
+        self.changes.push(Change::Repository(repository));
+    }
+
     fn execute(&mut self, statement: &str, parameters: &[Value]) -> Result<u64, SqlError> {
+        self.touch(statement);
         let mut statement = self
             .connection
             .prepare_cached(statement)
@@ -242,6 +284,7 @@ impl Sql for SqliteConnection {
     }
 
     fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
+        self.touch(statement);
         let mut statement = self
             .connection
             .prepare_cached(statement)

@@ -63,6 +63,7 @@ impl Body {
                 range,
                 reading: None,
             }),
+            BlobBody::Bytes(bytes) => Self::whole(bytes),
             BlobBody::Stream(pieces) => Self::Stream {
                 pieces,
                 left: length,

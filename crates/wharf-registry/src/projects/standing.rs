@@ -1,7 +1,10 @@
 //! How somebody stands in a project: read at each request, so that a right that is taken away is gone.
 
+use std::sync::Arc;
+
 use crate::access::{Object, Permission, Principal, ProjectFacts, ProjectRole, Requester};
-use crate::db::{self, Sql, SqlError, projects::Project};
+use crate::cache::Memory;
+use crate::db::{self, projects::Project};
 use crate::error::RegistryError;
 use crate::registry::Registry;
 use crate::repositories::RepositoryName;
@@ -38,28 +41,59 @@ impl Registry {
         principal: &Principal,
         name: &str,
     ) -> Result<Option<Standing>, RegistryError> {
-        let (principal, name) = (principal.clone(), name.to_owned());
-        self.db()
-            .read(move |sql| {
-                let project = db::projects::find(sql, &name)?;
-                project
-                    .map(|project| stand(sql, &principal, project))
-                    .transpose()
-            })
-            .await
-            .map_err(RegistryError::Database)
+        let Some(project) = self.find_project(name).await? else {
+            return Ok(None);
+        };
+        let role = match principal {
+            Principal::User { id, .. } => self.find_role(project.id, *id).await?,
+            Principal::Anonymous | Principal::Robot(_) => None,
+        };
+        let facts = ProjectFacts {
+            id: project.id,
+            is_public: project.public,
+            role: role.and_then(ProjectRole::from_id),
+        };
+        Ok(Some(Standing {
+            project: project.as_ref().clone(),
+            facts,
+        }))
     }
-}
 
-fn stand(sql: &mut dyn Sql, principal: &Principal, project: Project) -> Result<Standing, SqlError> {
-    let role = match principal {
-        Principal::User { id, .. } => db::members::role(sql, project.id, *id)?,
-        Principal::Anonymous | Principal::Robot(_) => None,
-    };
-    let facts = ProjectFacts {
-        id: project.id,
-        is_public: project.public,
-        role: role.and_then(ProjectRole::from_id),
-    };
-    Ok(Standing { project, facts })
+    async fn find_project(&self, name: &str) -> Result<Option<Arc<Project>>, RegistryError> {
+        let known = self.memory().and_then(|memory| memory.project(name));
+        if let Some(project) = known {
+            return Ok(project);
+        }
+        let asked = self.memory().map(Memory::stamp);
+        let wanted = name.to_owned();
+        let project = self
+            .db()
+            .read(move |sql| db::projects::find(sql, &wanted))
+            .await
+            .map_err(RegistryError::Database)?
+            .map(Arc::new);
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_project(asked, name.to_owned(), project.clone());
+        }
+        Ok(project)
+    }
+
+    async fn find_role(&self, project: i64, user: i64) -> Result<Option<i64>, RegistryError> {
+        let known = self
+            .memory()
+            .and_then(|memory| memory.role(&(project, user)));
+        if let Some(role) = known {
+            return Ok(role);
+        }
+        let asked = self.memory().map(Memory::stamp);
+        let role = self
+            .db()
+            .read(move |sql| db::members::role(sql, project, user))
+            .await
+            .map_err(RegistryError::Database)?;
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_role(asked, (project, user), role);
+        }
+        Ok(role)
+    }
 }

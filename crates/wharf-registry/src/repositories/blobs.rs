@@ -5,6 +5,7 @@ use std::ops::Range;
 use wharf_oci::Digest;
 
 use super::RepositoryName;
+use crate::cache::{Memory, ObjectCache};
 use crate::db::{self, Durability, blobs::BlobRecord};
 use crate::error::RegistryError;
 use crate::registry::Registry;
@@ -25,28 +26,35 @@ impl Registry {
         name: &RepositoryName,
         digest: &Digest,
     ) -> Result<Blob, RegistryError> {
-        let (wanted, digest_of_row) = (name.clone(), *digest);
-        let record = self
-            .db()
-            .read(
-                move |sql| match db::repositories::find_id(sql, wanted.as_str())? {
-                    Some(repository) => {
-                        db::blobs::find_in_repository(sql, repository, &digest_of_row)
-                    }
-                    None => Ok(None),
-                },
-            )
-            .await
-            .map_err(RegistryError::Database)?;
-        record
-            .map(|record| Blob {
+        let unknown = || RegistryError::BlobUnknown {
+            name: name.to_string(),
+            digest: *digest,
+        };
+        let repository = self.repository_id(name).await?.ok_or_else(unknown)?;
+        let known = self
+            .memory()
+            .and_then(|memory| memory.blob(repository, digest));
+        if let Some(record) = known {
+            return Ok(Blob {
                 size: record.size,
                 record,
-            })
-            .ok_or_else(|| RegistryError::BlobUnknown {
-                name: name.to_string(),
-                digest: *digest,
-            })
+            });
+        }
+        let asked = self.memory().map(Memory::stamp);
+        let wanted = *digest;
+        let found = self
+            .db()
+            .read(move |sql| db::blobs::find_in_repository(sql, repository, &wanted))
+            .await
+            .map_err(RegistryError::Database)?;
+        let record = found.ok_or_else(unknown)?;
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_blob(asked, repository, *digest, record.clone());
+        }
+        Ok(Blob {
+            size: record.size,
+            record,
+        })
     }
 
     /// As [`Registry::find_blob`], for a client that will not upload a blob which is there: the collector leaves it alone
@@ -63,7 +71,10 @@ impl Registry {
             .write(
                 Durability::Relaxed,
                 move |sql| match db::repositories::find_id(sql, wanted.as_str())? {
-                    Some(repository) => db::blobs::touch_link(sql, repository, &digest_of_row, now),
+                    Some(repository) => {
+                        sql.touches_repository(repository);
+                        db::blobs::touch_link(sql, repository, &digest_of_row, now)
+                    }
                     None => Ok(false),
                 },
             )
@@ -84,7 +95,21 @@ impl Registry {
         blob: &Blob,
         range: Range<u64>,
     ) -> Result<BlobBody, RegistryError> {
-        Ok(self.storage().read(&blob.record.key, range).await?)
+        let key = &blob.record.key;
+        if !ObjectCache::takes(blob.size) {
+            return Ok(self.storage().read(key, range).await?);
+        }
+        let bytes = if let Some(known) = self.objects().get(key) {
+            known
+        } else {
+            let read = self.storage().read_whole(key, blob.size).await?;
+            self.objects().put(key.clone(), read.clone());
+            read
+        };
+        let ends = |end: u64| usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
+        Ok(BlobBody::Bytes(
+            bytes.slice(ends(range.start)..ends(range.end)),
+        ))
     }
 
     /// Takes a blob away from the repository, unless a manifest needs it. Its bytes go when nobody has it any more.
@@ -102,6 +127,7 @@ impl Registry {
                 };
                 let repository =
                     db::repositories::find_id(sql, name.as_str())?.ok_or_else(unknown)?;
+                sql.touches_repository(repository);
                 if db::blobs::is_needed(sql, repository, &digest)? {
                     return Err(RegistryError::BlobInUse {
                         name: name.to_string(),

@@ -1,11 +1,13 @@
 //! Manifests: pulled, pushed, deleted.
 
 use std::fmt;
+use std::sync::Arc;
 
 use wharf_oci::{Algorithm, Digest, MediaType, Tag};
 
 use super::RepositoryName;
 use super::manifest_document::ManifestDocument;
+use crate::cache::Memory;
 use crate::db::audit::AuditEntry;
 use crate::db::manifests::StoredManifest;
 use crate::db::records::{self, RecordKind};
@@ -90,22 +92,55 @@ impl Registry {
         &self,
         name: &RepositoryName,
         reference: &ManifestReference,
-    ) -> Result<StoredManifest, RegistryError> {
-        let (wanted_name, wanted) = (name.clone(), reference.clone());
-        let found = self
-            .db()
-            .read(move |sql| {
-                let Some(repository) = db::repositories::find_id(sql, wanted_name.as_str())? else {
-                    return Ok(None);
-                };
-                find(sql, repository, &wanted)
-            })
-            .await
-            .map_err(RegistryError::Database)?;
-        found.ok_or_else(|| RegistryError::ManifestUnknown {
+    ) -> Result<Arc<StoredManifest>, RegistryError> {
+        let unknown = || RegistryError::ManifestUnknown {
             name: name.to_string(),
             reference: reference.to_string(),
-        })
+        };
+        let repository = self.repository_id(name).await?.ok_or_else(unknown)?;
+        let text = reference.to_string();
+        let known = self
+            .memory()
+            .and_then(|memory| memory.manifest(repository, &text));
+        if let Some(manifest) = known {
+            return Ok(manifest);
+        }
+        let asked = self.memory().map(Memory::stamp);
+        let wanted = reference.clone();
+        let found = self
+            .db()
+            .read(move |sql| find(sql, repository, &wanted))
+            .await
+            .map_err(RegistryError::Database)?;
+        let manifest = Arc::new(found.ok_or_else(unknown)?);
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_manifest(asked, repository, text, Arc::clone(&manifest));
+        }
+        Ok(manifest)
+    }
+
+    /// The number of a repository; `None` if there is none.
+    pub(crate) async fn repository_id(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Option<i64>, RegistryError> {
+        let known = self
+            .memory()
+            .and_then(|memory| memory.repository(name.as_str()));
+        if let Some(repository) = known {
+            return Ok(repository);
+        }
+        let asked = self.memory().map(Memory::stamp);
+        let wanted = name.clone();
+        let repository = self
+            .db()
+            .read(move |sql| db::repositories::find_id(sql, wanted.as_str()))
+            .await
+            .map_err(RegistryError::Database)?;
+        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
+            memory.put_repository(asked, name.to_string(), repository);
+        }
+        Ok(repository)
     }
 
     /// Takes a manifest: reads it, then in one transaction sees that all it needs is there, records it and moves the tags.
@@ -179,6 +214,7 @@ impl RecordedManifest {
     pub(crate) fn record(&mut self, sql: &mut dyn Sql, now: i64) -> Result<(), RegistryError> {
         let name = &self.name;
         let repository = db::repositories::find_or_insert(sql, self.project, name.as_str(), now)?;
+        sql.touches_repository(repository);
         check_contents(sql, repository, name, &mut self.document, self.sparse)?;
         let record = &self.document.record;
         let manifest = db::manifests::insert(sql, repository, record, &self.actor, now)?;
@@ -210,6 +246,7 @@ pub(crate) fn remove(
             name: name.to_string(),
         });
     };
+    sql.touches_repository(repository.id);
     let (removed, what) = match reference {
         ManifestReference::Tag(tag) => {
             records::queue(sql, RecordKind::Tag, name.as_str(), tag.as_str())?;
@@ -343,7 +380,7 @@ fn discard(
         tags: serde_json::json!(tags).to_string(),
         deleted: now,
         deleted_by: actor.to_owned(),
-        content: manifest.content,
+        content: manifest.content.to_vec(),
     };
     db::trash::insert(sql, &entry, manifest.id)?;
     db::manifests::delete(sql, manifest.id)?;

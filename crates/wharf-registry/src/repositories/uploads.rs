@@ -79,6 +79,7 @@ impl RecordedBlob {
                 name: self.name.to_string(),
             });
         };
+        sql.touches_repository(repository);
         db::blobs::insert(sql, &self.digest, &self.object, now)?;
         db::blobs::link(sql, repository, &self.digest, now)?;
         Ok(())
@@ -470,6 +471,7 @@ pub(crate) fn mount(
         };
         if db::blobs::find_in_repository(sql, from, digest)?.is_some() {
             let to = db::repositories::find_or_insert(sql, project, name.as_str(), now)?;
+            sql.touches_repository(to);
             db::blobs::link(sql, to, digest, now)?;
             return Ok(true);
         }

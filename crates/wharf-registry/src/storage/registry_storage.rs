@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use wharf_oci::Algorithm;
 
 use super::{
@@ -101,6 +102,11 @@ impl RegistryStorage {
             Self::Local(_) => Ok(None),
             Self::S3(storage) => storage.redirect_url(key).await,
         }
+    }
+
+    /// All bytes of a small object of `size` bytes.
+    pub async fn read_whole(&self, key: &ObjectKey, size: u64) -> Result<Bytes, StorageError> {
+        self.read(key, 0..size).await?.collect().await
     }
 
     /// The length of an object in bytes, `None` if it is not there.

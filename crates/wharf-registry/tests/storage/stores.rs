@@ -1,8 +1,5 @@
 //! The storages that tests run on, and what they put there.
 
-use std::os::unix::fs::FileExt as _;
-
-use futures_util::StreamExt as _;
 use tempfile::TempDir;
 use testkit::S3Server;
 use wharf_registry::storage::{
@@ -51,20 +48,7 @@ pub(crate) async fn read_all(
 }
 
 pub(crate) async fn bytes_of(body: BlobBody) -> Vec<u8> {
-    match body {
-        BlobBody::File { file, range } => {
-            let mut bytes = vec![0; usize::try_from(range.end - range.start).expect("works")];
-            file.read_exact_at(&mut bytes, range.start).expect("works");
-            bytes
-        }
-        BlobBody::Stream(mut pieces) => {
-            let mut bytes = Vec::new();
-            while let Some(piece) = pieces.next().await {
-                bytes.extend_from_slice(&piece.expect("works"));
-            }
-            bytes
-        }
-    }
+    body.collect().await.expect("works").to_vec()
 }
 
 /// Bytes that are not the same everywhere.

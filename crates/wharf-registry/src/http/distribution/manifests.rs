@@ -37,7 +37,7 @@ pub(in crate::http) async fn get_manifest(call: Call, on: Allowed<InRepository, 
     if call.method == Method::HEAD {
         return Ok(answer);
     }
-    Ok(answer.body(Body::whole(manifest.content)))
+    Ok(answer.body(Body::whole(manifest.content.clone())))
 }
 
 /// `PUT /v2/{name}/manifests/{reference}`, with further tags as `?tag=`.
