@@ -112,6 +112,11 @@ impl Registry {
         ))
     }
 
+    /// Where a client can read the blob's bytes by itself, if storage offers that.
+    pub async fn blob_url(&self, blob: &Blob) -> Result<Option<String>, RegistryError> {
+        Ok(self.storage().redirect_url(&blob.record.key).await?)
+    }
+
     /// Takes a blob away from the repository, unless a manifest needs it. Its bytes go when nobody has it any more.
     pub async fn delete_blob(
         &self,

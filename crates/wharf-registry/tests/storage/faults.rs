@@ -363,7 +363,9 @@ async fn a_wrong_configuration_says_what_is_wrong() {
     stranger.secret_key = Some(Secret::Text("wrong".to_owned()));
     let text = fails(&stranger).await;
     assert!(
-        text.contains("SignatureDoesNotMatch") && !text.contains("wrong"),
+        text.contains("SignatureDoesNotMatch")
+            && text.contains("check access-key")
+            && !text.contains("wrong"),
         "{text}"
     );
     // A newer Wharf was here.

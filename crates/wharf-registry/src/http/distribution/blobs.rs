@@ -2,7 +2,7 @@
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
-    IF_RANGE, RANGE,
+    IF_RANGE, LOCATION, RANGE,
 };
 use http::{Method, StatusCode};
 use wharf_oci::Digest;
@@ -39,6 +39,14 @@ pub(in crate::http) async fn get_blob(call: Call, on: Allowed<InRepository, Pull
     }
     if is_head {
         return Ok(described(StatusCode::OK).length(blob.size));
+    }
+    if let Some(url) = call.registry.blob_url(&blob).await? {
+        // The client asks there for the range that it wants. The URL works for some minutes only.
+        return Ok(Answer::new(StatusCode::TEMPORARY_REDIRECT)
+            .header(LOCATION, url)
+            .header(DOCKER_CONTENT_DIGEST, digest.to_string())
+            .static_header(CACHE_CONTROL, "no-store")
+            .length(0));
     }
     // A range of an older entity is no use to who asks with `If-Range`.
     let range = call

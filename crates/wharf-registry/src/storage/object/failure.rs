@@ -17,15 +17,14 @@ pub(super) enum Failure {
     Full,
     /// Overloaded, unreachable or too slow; it was tried again for as long as the configuration allows.
     Unavailable(object_store::Error),
+    /// It does not know us, or does not let us.
+    Denied(object_store::Error),
     /// Anything else.
     Other(object_store::Error),
 }
 
 impl From<object_store::Error> for Failure {
     fn from(error: object_store::Error) -> Self {
-        if matches!(error, object_store::Error::NotFound { .. }) {
-            return Self::NotFound;
-        }
         let text = error.to_string();
         match error_code(&text) {
             Some("NoSuchKey" | "NoSuchUpload" | "NoSuchBucket") => Self::NotFound,
@@ -36,7 +35,12 @@ impl From<object_store::Error> for Failure {
                 | "OperationAborted" | "TooManyRequests" | "Throttling",
             ) => Self::Unavailable(error),
             None if is_transport(&error) || has_server_error(&text) => Self::Unavailable(error),
-            _ => Self::Other(error),
+            _ => match error {
+                object_store::Error::NotFound { .. } => Self::NotFound,
+                object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. } => Self::Denied(error),
+                error => Self::Other(error),
+            },
         }
     }
 }
@@ -74,6 +78,12 @@ impl Failure {
             Self::Unavailable(error) => StorageError::Unavailable {
                 what,
                 cause: Some(Box::new(error)),
+            },
+            Self::Denied(error) => StorageError::Failed {
+                what: format!(
+                    "{what}; the service refuses us: check access-key, secret-key and what they allow"
+                ),
+                cause: Box::new(error),
             },
             Self::Other(error) => StorageError::Failed {
                 what,
