@@ -51,9 +51,12 @@ pub(crate) async fn bytes_of(body: BlobBody) -> Vec<u8> {
     body.collect().await.expect("works").to_vec()
 }
 
-/// Bytes that are not the same everywhere.
+/// Bytes that are not the same everywhere: their period is a prime.
 pub(crate) fn content(bytes: usize) -> Vec<u8> {
-    (0..bytes)
-        .map(|at| u8::try_from(at * 31 % 251).expect("works"))
-        .collect()
+    let period: Vec<u8> = (0..251_u32)
+        .map(|at| u8::try_from(at * 31 % 251).expect("less than 251"))
+        .collect();
+    let mut content = period.repeat(bytes.div_ceil(period.len()));
+    content.truncate(bytes);
+    content
 }
