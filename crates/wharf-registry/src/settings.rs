@@ -15,7 +15,7 @@ pub struct Settings {
     pub garbage: GarbageSettings,
     /// Largest blob in bytes.
     pub blob_limit_bytes: u64,
-    /// How long a client may send nothing in the middle of a body.
+    /// How long a client may take for the next 16 KiB of a body.
     pub body_timeout: Duration,
 }
 

@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::error::HttpError;
 use crate::error::RegistryError;
@@ -20,6 +23,11 @@ use crate::storage::{BlobBody, StorageError, on_disk};
 
 /// How much of a file is read at once.
 const FILE_PIECE_BYTES: usize = 128 << 10;
+/// What a client has to send of a body each time that it is given patience, in bytes.
+const PROGRESS_BYTES: usize = 16 << 10;
+/// How much of a body that nobody wants is read and thrown away, and for how long.
+const DISCARD_BYTES: usize = 16 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// The body of an answer.
 pub(crate) enum Body {
@@ -147,37 +155,119 @@ fn read_piece(file: File, range: &Range<u64>) -> JoinHandle<std::io::Result<(Fil
     })
 }
 
-/// The body of a request as pieces, none of which may let us wait longer than `patience`.
-pub(super) fn upload_body(body: Incoming, patience: Duration) -> UploadBody {
-    Box::pin(stream::unfold(Some(body), move |body| async move {
-        let mut body = body?;
+/// The body of a request.
+///
+/// What is left of it when it is dropped is read and thrown away, up to a limit: a connection that is closed on a client
+/// in the middle of its request may take the answer with it.
+pub(super) struct RequestBody {
+    incoming: Option<Incoming>,
+    /// Whether the client waits to be told to send it (`Expect: 100-continue`). Reading tells it to.
+    is_awaited: bool,
+}
+
+impl RequestBody {
+    /// The body of a request that has these headers.
+    pub(super) fn new(incoming: Incoming, headers: &HeaderMap) -> Self {
+        Self {
+            incoming: Some(incoming),
+            is_awaited: headers.contains_key(EXPECT),
+        }
+    }
+
+    /// The next bytes; `None` at the end, and after an error.
+    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
         loop {
-            return match tokio::time::timeout(patience, body.frame()).await {
-                Ok(None) => None,
-                Ok(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(bytes) => Some((Ok(bytes), Some(body))),
-                    // Trailers say nothing here.
-                    Err(_trailers) => continue,
+            let frame = self.incoming.as_mut()?.frame().await;
+            match frame {
+                None => self.incoming = None,
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => return Some(Ok(bytes)),
+                    // They say nothing here.
+                    Err(_trailers) => {}
                 },
-                Ok(Some(Err(error))) => Some((Err(BodyError(error.to_string())), None)),
-                Err(_elapsed) => {
-                    let seconds = patience.as_secs();
-                    let reason = format!("nothing came for {seconds} seconds");
-                    Some((Err(BodyError(reason)), None))
+                Some(Err(error)) => {
+                    self.incoming = None;
+                    return Some(Err(BodyError(error.to_string())));
                 }
-            };
+            }
+        }
+    }
+
+    /// What the client announced with `Content-Length`, or zero.
+    fn announced(&self) -> u64 {
+        let incoming = self.incoming.as_ref();
+        incoming.map_or(0, |body| hyper::body::Body::size_hint(body).lower())
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let rest = self.incoming.take();
+        let Some(rest) = rest.filter(|rest| !hyper::body::Body::is_end_stream(rest)) else {
+            return;
+        };
+        if !self.is_awaited
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // Nobody waits for its end.
+            drop(runtime.spawn(tokio::time::timeout(DISCARD_TIME, discard(rest))));
+        }
+    }
+}
+
+async fn discard(mut body: Incoming) {
+    let mut bytes = 0;
+    while bytes < DISCARD_BYTES
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+/// The body of a request as pieces. A client that sends less than [`PROGRESS_BYTES`] in the time of `patience` is given up.
+pub(super) fn upload_body(body: RequestBody, patience: Duration) -> UploadBody {
+    struct Arriving {
+        body: RequestBody,
+        deadline: Instant,
+        bytes: usize,
+    }
+    let arriving = Arriving {
+        body,
+        deadline: Instant::now() + patience,
+        bytes: 0,
+    };
+    Box::pin(stream::unfold(Some(arriving), move |arriving| async move {
+        let mut arriving = arriving?;
+        match tokio::time::timeout_at(arriving.deadline, arriving.body.next()).await {
+            Ok(Some(Ok(piece))) => {
+                arriving.bytes += piece.len();
+                if arriving.bytes >= PROGRESS_BYTES {
+                    arriving.bytes = 0;
+                    arriving.deadline = Instant::now() + patience;
+                }
+                Some((Ok(piece), Some(arriving)))
+            }
+            Ok(None) => None,
+            Ok(Some(Err(error))) => Some((Err(error), None)),
+            Err(_elapsed) => {
+                // Its rest would come as slowly.
+                arriving.body.incoming = None;
+                let (bytes, seconds) = (arriving.bytes, patience.as_secs());
+                let reason = format!("no more than {bytes} bytes came in {seconds} seconds");
+                Some((Err(BodyError(reason)), None))
+            }
         }
     }))
 }
 
 /// The whole body of a request, if it is not longer than `limit`; otherwise `too_large`.
 pub(super) async fn whole_body(
-    body: Incoming,
+    body: RequestBody,
     limit: usize,
     patience: Duration,
     too_large: impl FnOnce() -> HttpError,
 ) -> Result<Vec<u8>, HttpError> {
-    if body.size_hint_lower() > limit as u64 {
+    if body.announced() > limit as u64 {
         return Err(too_large());
     }
     let mut whole = Vec::new();
@@ -190,15 +280,4 @@ pub(super) async fn whole_body(
         whole.extend_from_slice(&piece);
     }
     Ok(whole)
-}
-
-/// What a client announced with `Content-Length`.
-trait Announced {
-    fn size_hint_lower(&self) -> u64;
-}
-
-impl Announced for Incoming {
-    fn size_hint_lower(&self) -> u64 {
-        hyper::body::Body::size_hint(self).lower()
-    }
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use http::header::{HOST, HeaderName};
 use http::{HeaderMap, Method};
-use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use super::body::{upload_body, whole_body};
+use super::body::{RequestBody, upload_body, whole_body};
 use super::error::HttpError;
 use super::path::PathParts;
 use super::query::Query;
@@ -44,7 +43,7 @@ pub(crate) struct Call {
     pub(crate) secure: bool,
     /// Who asks.
     pub(crate) requester: Requester,
-    pub(super) body: Mutex<Option<Incoming>>,
+    pub(super) body: Mutex<Option<RequestBody>>,
 }
 
 impl Call {

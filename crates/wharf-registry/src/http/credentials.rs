@@ -85,6 +85,10 @@ fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
 fn basic(value: &str) -> Option<Credentials> {
     let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
+    if name.contains('\0') {
+        // Nobody is called so, and PostgreSQL would not even look.
+        return None;
+    }
     Some(Credentials::Password {
         name: name.to_owned(),
         password: password.to_owned(),

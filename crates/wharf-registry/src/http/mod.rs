@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod management;
 mod path;
+mod patient_stream;
 mod portal;
 mod query;
 mod route;

@@ -10,12 +10,17 @@ const PARAMETER_LIMIT: usize = 256;
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads the part of an address behind `?`. `None` if an escape is broken or there are too many.
+    /// Reads the part of an address behind `?`. `None` if an escape is broken or stands for a NUL, or there are too many.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parameters = Vec::new();
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            parameters.push((percent_decode(name, true)?, percent_decode(value, true)?));
+            let decoded = (percent_decode(name, true)?, percent_decode(value, true)?);
+            // No name or text that is asked for has a NUL, and PostgreSQL does not even compare one.
+            if decoded.0.contains('\0') || decoded.1.contains('\0') {
+                return None;
+            }
+            parameters.push(decoded);
             if parameters.len() > PARAMETER_LIMIT {
                 return None;
             }
@@ -66,6 +71,7 @@ mod tests {
         assert_eq!(query.get("x"), Some("é"));
         assert_eq!(query.get("y"), None);
         assert!(Query::parse("a=%zz").is_none());
+        assert!(Query::parse("a=%00").is_none());
         assert!(Query::parse(&"a&".repeat(300)).is_none());
     }
 

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{ALLOW, HOST, HeaderValue};
+use http::uri::Authority;
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,11 +18,12 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::admission::Requirement;
-use super::body::Body;
+use super::body::{Body, RequestBody};
 use super::call::Call;
 use super::credentials::{nobody, requester};
 use super::error::HttpError;
 use super::path::PathParts;
+use super::patient_stream::PatientStream;
 use super::portal;
 use super::query::Query;
 use super::route::Route;
@@ -44,6 +46,8 @@ pub struct ServerSettings {
     pub connection_limit: usize,
     /// How long a client may take for the head of a request, and stay silent between two.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub write_timeout: Duration,
     /// How long requests may go on after the server was told to stop.
     pub shutdown_grace: Duration,
 }
@@ -54,6 +58,7 @@ impl Default for ServerSettings {
             external_url: None,
             connection_limit: 4096,
             header_timeout: Duration::from_mins(1),
+            write_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(30),
         }
     }
@@ -140,6 +145,7 @@ impl Server {
             let server = self.clone();
             async move { Ok::<_, Infallible>(server.answer(request, peer, secure).await) }
         });
+        let stream = PatientStream::new(stream, self.shared.settings.write_timeout);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.shared.settings.header_timeout)
@@ -196,6 +202,8 @@ impl Server {
         log: &mut LogLine,
     ) -> Result<Response<Body>, HttpError> {
         let (head, body) = request.into_parts();
+        let body = RequestBody::new(body, &head.headers);
+        check_host(&head)?;
         let path = head.uri.path();
         let query = head.uri.query().unwrap_or_default();
         if path.len() + query.len() > TARGET_LIMIT_BYTES {
@@ -276,6 +284,27 @@ impl Shared {
             Err(_no_header) => error,
         })
     }
+}
+
+/// Sees that the request says once, and in the right form, to whom it was sent (RFC 9112, section 3.2): answers name that
+/// address, and a proxy in between may read another one of two.
+fn check_host(head: &http::request::Parts) -> Result<(), HttpError> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let is_right = match (hosts.next(), hosts.next()) {
+        (None, _) => head.version < Version::HTTP_11,
+        (Some(host), None) => host
+            .to_str()
+            .ok()
+            .and_then(|host| host.parse::<Authority>().ok())
+            .is_some_and(|host| !host.as_str().contains('@')),
+        (Some(_), Some(_)) => false,
+    };
+    if is_right {
+        return Ok(());
+    }
+    Err(HttpError::bad_request(
+        "a request needs one Host header with a host and perhaps a port",
+    ))
 }
 
 /// Waits until the server is told to stop, or whoever could tell it is gone.

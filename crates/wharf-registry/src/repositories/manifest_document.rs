@@ -10,6 +10,9 @@ use wharf_oci::{
 use crate::db::manifests::NewManifest;
 use crate::error::RegistryError;
 
+/// Longest media type: two names of 127 bytes and the slash between them (RFC 6838).
+const TYPE_LIMIT_BYTES: usize = 255;
+
 /// A manifest that was read, before the database was asked about what it names.
 #[derive(Debug, Clone)]
 pub(crate) struct ManifestDocument {
@@ -45,7 +48,7 @@ impl ManifestDocument {
         };
         let mut document = match parsed {
             ParsedManifest::Manifest(manifest) => {
-                let (needed, optional) = describe_image(&mut record, *manifest);
+                let (needed, optional) = describe_image(&mut record, *manifest)?;
                 Self {
                     record,
                     needed,
@@ -61,7 +64,12 @@ impl ManifestDocument {
                 }
             }
         };
-        document.record.total_size += document.needed.values().sum::<u64>();
+        check_types(&document.record)?;
+        // Sizes are what the client says until they were compared with those of the blobs.
+        let sizes = document.needed.values();
+        document.record.total_size = sizes.fold(document.record.total_size, |sum, size| {
+            sum.saturating_add(*size)
+        });
         Ok(document)
     }
 }
@@ -69,7 +77,7 @@ impl ManifestDocument {
 fn describe_image(
     record: &mut NewManifest,
     manifest: Manifest,
-) -> (BTreeMap<Digest, u64>, BTreeSet<Digest>) {
+) -> Result<(BTreeMap<Digest, u64>, BTreeSet<Digest>), RegistryError> {
     let config = &manifest.config;
     let own_type = manifest
         .artifact_type
@@ -88,13 +96,39 @@ fn describe_image(
     let mut needed = BTreeMap::from([(config.digest, config.size)]);
     let mut optional = BTreeSet::new();
     for layer in &manifest.layers {
-        if is_distributable(layer) {
-            needed.insert(layer.digest, layer.size);
-        } else {
+        if !is_distributable(layer) {
             optional.insert(layer.digest);
+        } else if let Some(size) = needed.insert(layer.digest, layer.size)
+            && size != layer.size
+        {
+            return Err(RegistryError::ManifestInvalid {
+                reason: format!(
+                    "it says that {} has {size} bytes, and that it has {}",
+                    layer.digest, layer.size
+                ),
+            });
         }
     }
-    (needed, optional)
+    Ok((needed, optional))
+}
+
+/// Sees that the types by which a manifest is found are short, and that they can be written into a log, a header and
+/// every database.
+fn check_types(record: &NewManifest) -> Result<(), RegistryError> {
+    for text in [&record.artifact_type, &record.config_media_type]
+        .into_iter()
+        .flatten()
+    {
+        if text.len() > TYPE_LIMIT_BYTES || text.contains(char::is_control) {
+            return Err(RegistryError::ManifestInvalid {
+                reason: format!(
+                    "its type {:?} is no media type",
+                    text.chars().take(80).collect::<String>()
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn describe_index(record: &mut NewManifest, index: Index) {

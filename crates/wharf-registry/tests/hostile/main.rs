@@ -1,0 +1,15 @@
+//! The registry and its enemies: a real server on loopback, and clients that keep to no rule.
+//!
+//! Whatever comes, the answer is the specification's error, and the next request is served. Never a 500, a panic or a hang.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "a test that panics has failed"
+)]
+
+mod heads;
+mod listings;
+mod manifests;
+mod server;
+mod wire;
