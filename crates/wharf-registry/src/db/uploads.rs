@@ -11,7 +11,7 @@ pub const LEASE_MICROS: i64 = 20_000_000;
 /// An upload of a repository.
 #[derive(Debug, Clone)]
 pub struct UploadRecord {
-    /// Whose it is: only who began it goes on with it.
+    /// Who began it. Whoever may push to the repository and knows the upload may go on with it: its digest says what it is.
     pub owner: String,
     /// What storage knows of it.
     pub pending: PendingUpload,

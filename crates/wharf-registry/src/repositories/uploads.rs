@@ -4,6 +4,7 @@
 //! what a request stored counts when its row says so.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -18,6 +19,7 @@ use crate::storage::{FinishError, PendingUpload, StorageError, StoredObject, Upl
 
 /// A lease is renewed when this much of its time has passed.
 const RENEWAL_MICROS: i64 = db::uploads::LEASE_MICROS / 4;
+const RENEWAL: Duration = Duration::from_micros(RENEWAL_MICROS.unsigned_abs());
 
 /// The body of a request.
 pub type UploadBody = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
@@ -32,8 +34,15 @@ pub struct BodyError(pub String);
 pub struct ByteRange {
     /// The first byte.
     pub first: u64,
-    /// The last byte.
+    /// The last byte; not before the first.
     pub last: u64,
+}
+
+impl ByteRange {
+    /// How many bytes these are.
+    pub fn length(&self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
 }
 
 /// How far an upload is.
@@ -151,11 +160,12 @@ impl Registry {
         let mut writer = lease
             .or_release(self.storage().open_upload(pending).await)
             .await?;
-        let received = lease.receive(&mut writer, body).await;
+        if let Err(error) = lease.receive(&mut writer, body).await {
+            return Err(lease.interrupt(writer, error).await);
+        }
         let paused = lease.or_release(writer.pause().await).await?;
         let offset = paused.offset;
         lease.store(paused).await?;
-        received?;
         check_length(range, offset - begins)?;
         Ok(UploadProgress {
             id: id.to_owned(),
@@ -185,10 +195,7 @@ impl Registry {
         let received = lease.receive(&mut writer, body).await;
         let checked = received.and_then(|()| check_length(range, writer.offset() - begins));
         if let Err(error) = checked {
-            // The client may go on from what came.
-            let paused = lease.or_release(writer.pause().await).await?;
-            lease.store(paused).await?;
-            return Err(error);
+            return Err(lease.interrupt(writer, error).await);
         }
         let object = match writer.finish(digest).await {
             Ok(object) => object,
@@ -354,18 +361,23 @@ impl<'a> Lease<'a> {
         Ok((lease, upload.pending))
     }
 
-    /// Writes the body, renewing the lease on the way.
+    /// Writes the body, renewing the lease on the way, also while the client is silent.
     async fn receive(
         &mut self,
         writer: &mut UploadWriter,
         mut body: UploadBody,
     ) -> Result<(), RegistryError> {
-        while let Some(bytes) = body.next().await {
-            writer.write(bytes.map_err(incomplete)?).await?;
-            self.registry.check_blob_limit(writer.offset())?;
+        loop {
+            match tokio::time::timeout(RENEWAL, body.next()).await {
+                Ok(Some(bytes)) => {
+                    writer.write(bytes.map_err(incomplete)?).await?;
+                    self.registry.check_blob_limit(writer.offset())?;
+                }
+                Ok(None) => return Ok(()),
+                Err(_still_silent) => {}
+            }
             self.renew().await?;
         }
-        Ok(())
     }
 
     async fn renew(&mut self) -> Result<(), RegistryError> {
@@ -380,6 +392,19 @@ impl<'a> Lease<'a> {
         self.must_hold(held)
     }
 
+    /// After a request that broke off: what came is kept, and the client may go on from there. Where storage failed,
+    /// that is what came before this request.
+    async fn interrupt(self, writer: UploadWriter, error: RegistryError) -> RegistryError {
+        if let RegistryError::Storage(error) = error {
+            return self.storage_failed(error).await;
+        }
+        let stored = match self.or_release(writer.pause().await).await {
+            Ok(paused) => self.store(paused).await,
+            Err(error) => Err(error),
+        };
+        stored.err().unwrap_or(error)
+    }
+
     /// Records what was stored and gives the lease back.
     async fn store(self, pending: PendingUpload) -> Result<(), RegistryError> {
         let now = self.registry.now();
@@ -390,7 +415,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Gives the lease back and leaves the row as it was. Where even that fails, the lease runs out by itself.
-    async fn release(self) {
+    async fn release(&self) {
         let released = self.write(db::uploads::release_lease).await;
         if let Err(error) = released {
             tracing::warn!(upload = self.id, %error, "the lease of an upload could not be given back");
@@ -420,17 +445,22 @@ impl<'a> Lease<'a> {
     async fn or_release<T>(&self, outcome: Result<T, StorageError>) -> Result<T, RegistryError> {
         match outcome {
             Ok(value) => Ok(value),
-            Err(error @ StorageError::Lost { .. }) => {
-                tracing::warn!(upload = self.id, %error, "an upload is given up");
-                self.write(db::uploads::delete_leased).await?;
-                Err(RegistryError::UploadUnknown {
-                    id: self.id.clone(),
-                })
-            }
-            Err(error) => {
-                self.write(db::uploads::release_lease).await?;
-                Err(error.into())
-            }
+            Err(error) => Err(self.storage_failed(error).await),
+        }
+    }
+
+    /// Storage lost the upload, which ends it, or failed, which does not.
+    async fn storage_failed(&self, error: StorageError) -> RegistryError {
+        if !matches!(error, StorageError::Lost { .. }) {
+            self.release().await;
+            return error.into();
+        }
+        tracing::warn!(upload = self.id, %error, "an upload is given up");
+        match self.write(db::uploads::delete_leased).await {
+            Ok(_deleted_or_taken_by_others) => RegistryError::UploadUnknown {
+                id: self.id.clone(),
+            },
+            Err(error) => error,
         }
     }
 
@@ -492,8 +522,8 @@ fn check_range(id: &str, range: Option<ByteRange>, offset: u64) -> Result<(), Re
 
 fn check_length(range: Option<ByteRange>, came: u64) -> Result<(), RegistryError> {
     match range {
-        Some(range) if range.last - range.first + 1 != came => Err(RegistryError::SizeInvalid {
-            said: range.last - range.first + 1,
+        Some(range) if range.length() != came => Err(RegistryError::SizeInvalid {
+            said: range.length(),
             came,
         }),
         _ => Ok(()),

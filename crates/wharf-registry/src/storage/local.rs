@@ -114,6 +114,7 @@ impl LocalStorage {
             // The first batch makes the file: a small blob costs one visit to the disk's thread.
             Core {
                 folder,
+                begins: 0,
                 upload,
                 hasher,
                 file: None,
@@ -365,6 +366,8 @@ impl LocalWriter {
 #[derive(Debug)]
 struct Core {
     folder: Arc<Folder>,
+    /// Where this request began: up to here the database knows of the bytes.
+    begins: u64,
     upload: PendingUpload,
     hasher: Hasher,
     file: Option<File>,
@@ -402,6 +405,7 @@ impl Core {
         file.seek(SeekFrom::End(0)).map_err(failed)?;
         Ok(Self {
             folder,
+            begins: upload.offset,
             upload,
             hasher,
             file: Some(file),
@@ -417,7 +421,10 @@ impl Core {
             // One system call for small pieces would save little: hyper's pieces are large where it matters.
             batch.iter().try_for_each(|bytes| file.write_all(bytes))
         });
-        written.map_err(|error| StorageError::io(format!("writing upload {key}"), error))?;
+        if let Err(error) = written {
+            self.give_back();
+            return Err(StorageError::io(format!("writing upload {key}"), error));
+        }
         self.upload.offset += batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
         Ok(())
     }
@@ -432,6 +439,15 @@ impl Core {
                 file.set_len(0)?;
                 Ok(slot.insert(file))
             }
+        }
+    }
+
+    /// After a failure: frees what this request wrote. On a full disk the database needs the room to record anything, were
+    /// it that the upload is over.
+    fn give_back(&mut self) {
+        let Some(file) = &self.file else { return };
+        if let Err(error) = file.set_len(self.begins) {
+            tracing::warn!(upload = %self.upload.key, %error, "what was written in vain could not be freed");
         }
     }
 
@@ -478,7 +494,10 @@ impl Core {
             fs::rename(&from, &to)?;
             to.parent().map_or(Ok(()), sync_directory)
         });
-        durable.map_err(|error| StorageError::io(format!("storing {key}"), error))?;
+        if let Err(error) = durable {
+            self.give_back();
+            return Err(StorageError::io(format!("storing {key}"), error).into());
+        }
         Ok(StoredObject {
             key,
             size: self.upload.offset,

@@ -8,8 +8,11 @@
     reason = "a test that panics has failed"
 )]
 
+mod disk;
 mod heads;
 mod listings;
 mod manifests;
 mod server;
+mod slow;
+mod uploads;
 mod wire;

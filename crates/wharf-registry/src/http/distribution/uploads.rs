@@ -170,7 +170,7 @@ fn announced_range(call: &Call) -> Result<Option<ByteRange>, HttpError> {
     let length = call
         .header(&CONTENT_LENGTH)
         .and_then(|length| length.parse::<u64>().ok());
-    let said = (range.last - range.first).saturating_add(1);
+    let said = range.length();
     match length {
         Some(length) if length != said => {
             Err(RegistryError::SizeInvalid { said, came: length }.into())
