@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::access::token::{IssuedToken, Jwks, KeyRing, Scope, SigningKey};
+use crate::access::token::{IssueError, IssuedToken, Jwks, KeyRing, Scope, SigningKey};
 use crate::access::{Object, Principal};
 use crate::db::{self, Durability, keys::KeyRecord};
 use crate::error::RegistryError;
@@ -29,17 +29,23 @@ impl Registry {
                 granted.extend(principal.grant(scope, &object));
             }
         }
-        let identity = self.identity();
-        identity
-            .tokens
-            .issue(
+        let issue = || {
+            let identity = self.identity();
+            identity.tokens.issue(
                 &identity.keys(),
                 principal.name(),
                 principal.subject_id(),
-                granted,
+                granted.clone(),
                 self.clock().now(),
             )
-            .map_err(|error| RegistryError::Internal(error.to_string()))
+        };
+        let mut issued = issue();
+        if matches!(issued, Err(IssueError::NoKey)) {
+            // The clock jumped beyond the life of all keys, and they are looked after once a minute only.
+            self.refresh_keys().await?;
+            issued = issue();
+        }
+        issued.map_err(|error| RegistryError::Internal(error.to_string()))
     }
 
     /// The public halves of the keys, for who verifies tokens elsewhere.

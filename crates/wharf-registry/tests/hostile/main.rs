@@ -8,11 +8,13 @@
     reason = "a test that panics has failed"
 )]
 
+mod clocks;
 mod disk;
 mod heads;
 mod listings;
 mod manifests;
 mod server;
 mod slow;
+mod tokens;
 mod uploads;
 mod wire;
