@@ -52,7 +52,11 @@ pub(crate) fn start(wishes: &LogWishes<'_>) -> Result<(), LoggingError> {
             option.or(wishes.level_file).unwrap_or(DEFAULT_LEVEL),
         )?),
     };
-    let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where stderr leads to a full disk or a closed pipe, a line is lost: its complaint would go to stderr, and panic.
+    let logger = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let started = match format(wishes.format)? {
         LogFormat::Json => logger.json().try_init(),
         LogFormat::Text => logger.with_ansi(std::io::stderr().is_terminal()).try_init(),
