@@ -6,6 +6,7 @@ pub mod db;
 pub mod garbage;
 pub mod http;
 pub mod projects;
+pub mod records;
 pub mod repositories;
 pub mod storage;
 

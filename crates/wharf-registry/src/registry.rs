@@ -86,6 +86,9 @@ impl Registry {
             if let Err(error) = self.sweep_sessions().await {
                 failed("forgetting old sessions", &error);
             }
+            if let Err(error) = self.write_records().await {
+                failed("telling storage what changed", &error);
+            }
             if self.now() >= next_round {
                 let wish = GarbageWish {
                     strays: minutes.is_multiple_of(MINUTES_OF_A_DAY),

@@ -31,7 +31,7 @@ pub fn find_in_repository(
 ) -> Result<Option<BlobRecord>, SqlError> {
     let row = sql.query_row(
         "SELECT b.object_key, b.size FROM repository_blobs r JOIN blobs b ON b.digest = r.digest \
-         WHERE r.repository = $1 AND r.digest = $2",
+         WHERE r.repository = $1 AND r.digest = $2 AND b.lost = 0",
         values![repository, digest.to_string()],
     )?;
     row.map(|mut row| {
@@ -43,6 +43,14 @@ pub fn find_in_repository(
     .transpose()
 }
 
+/// The key of the object that holds the blob `digest`.
+pub fn find_key(sql: &mut dyn Sql, digest: &str) -> Result<Option<String>, SqlError> {
+    sql.query_value(
+        "SELECT object_key FROM blobs WHERE digest = $1",
+        values![digest],
+    )
+}
+
 /// The length of the blob `digest`, wherever it is linked.
 pub fn find_size(sql: &mut dyn Sql, digest: &Digest) -> Result<Option<u64>, SqlError> {
     sql.query_value(
@@ -51,7 +59,8 @@ pub fn find_size(sql: &mut dyn Sql, digest: &Digest) -> Result<Option<u64>, SqlE
     )
 }
 
-/// Records what an upload stored. Where the blob was there already, that one stays and the new object is doomed.
+/// Records what an upload stored. Where the blob was there already, that one stays and the new object is doomed; where its
+/// bytes were lost, the new object takes its place.
 pub fn insert(
     sql: &mut dyn Sql,
     digest: &Digest,
@@ -60,7 +69,8 @@ pub fn insert(
 ) -> Result<(), SqlError> {
     let inserted = sql.execute(
         "INSERT INTO blobs (digest, object_key, size, touched) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (digest) DO NOTHING",
+         ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, size = excluded.size, \
+         touched = excluded.touched, lost = 0 WHERE blobs.lost = 1",
         values![digest.to_string(), object.key.as_str(), object.size, now],
     )?;
     if inserted == 0 {

@@ -60,6 +60,12 @@ pub fn find(sql: &mut dyn Sql, name: &str) -> Result<Option<Project>, SqlError> 
     Ok(sql.query_row(&statement, values![name])?.map(from_row))
 }
 
+/// Whether there are projects at all.
+pub fn any(sql: &mut dyn Sql) -> Result<bool, SqlError> {
+    let first: Option<i64> = sql.query_value("SELECT id FROM projects LIMIT 1", &[])?;
+    Ok(first.is_some())
+}
+
 /// Makes a project. [`SqlError::Constraint`] if the name is taken.
 pub fn insert(sql: &mut dyn Sql, project: &NewProject, now: i64) -> Result<i64, SqlError> {
     let id = sql.query_value(

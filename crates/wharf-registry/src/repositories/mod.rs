@@ -13,6 +13,7 @@ mod uploads;
 
 pub use blobs::Blob;
 pub use catalog::NamePage;
+pub(crate) use manifest_document::ManifestDocument;
 pub(crate) use manifests::parse_tag;
 pub use manifests::{ManifestPush, ManifestReference, PushedManifest};
 pub use names::RepositoryName;
@@ -22,7 +23,6 @@ pub use trash::DeletedManifest;
 pub use uploads::{BodyError, ByteRange, MountSource, UploadBody, UploadProgress};
 #[cfg(test)]
 pub(crate) use {
-    manifest_document::ManifestDocument,
     manifests::{RecordedManifest, remove},
     trash::restore,
     uploads::{RecordedBlob, mount},

@@ -38,7 +38,7 @@ CREATE TABLE members (
 );
 CREATE INDEX members_user ON members (user_id);
 
--- A robot of the system has no project. `permissions` is Harbor's JSON.
+-- A robot of the system has no project. `permissions` are grants in JSON, which name projects by their numbers.
 CREATE TABLE robots (
     id {id},
     name {text} NOT NULL UNIQUE,
@@ -84,12 +84,14 @@ CREATE TABLE repositories (
 );
 CREATE UNIQUE INDEX repositories_project ON repositories (project, name);
 
--- What storage holds. `touched` is when somebody last relied on it; a collector leaves it alone for a while then.
+-- What storage holds. `touched` is when somebody last relied on it; a collector leaves it alone for a while then. A lost
+-- blob's bytes are gone or damaged: it counts as absent until somebody pushes it again.
 CREATE TABLE blobs (
     digest {text} PRIMARY KEY,
     object_key {text} NOT NULL UNIQUE,
     size BIGINT NOT NULL,
-    touched BIGINT NOT NULL
+    touched BIGINT NOT NULL,
+    lost BIGINT NOT NULL DEFAULT 0 CHECK (lost IN (0, 1))
 );
 
 -- Objects that nothing maps to any more; the collector deletes them and then the row.
