@@ -15,10 +15,10 @@ export interface User {
 /** What a new account needs. */
 export interface NewUser {
   username: string;
-  email: string;
-  realname: string;
+  /** May be left out. */
+  email?: string;
+  realname?: string;
   password: string;
-  comment?: string;
 }
 
 export function listUsers(request: PageRequest, signal?: AbortSignal): Promise<Page<User>> {

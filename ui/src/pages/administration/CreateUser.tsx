@@ -6,28 +6,26 @@ import { useText } from "../../i18n/Language";
 
 export function CreateUser({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
   const text = useText();
-  const required = (label: string) => [
-    { required: true, whitespace: true, message: text.fields.required(label) },
-  ];
+  const required = { required: true, whitespace: true, message: text.fields.required(text.fields.username) };
   return (
     <FormDialog<NewUser>
       title={text.users.create}
       firstField="username"
       confirm={text.actions.create}
-      submit={({ username, email, realname, password }) =>
+      submit={({ username, email = "", realname = "", password }) =>
         createUser({ username, email, realname, password })
       }
       done={({ username }) => text.users.created(username)}
       onClose={onClose}
       onDone={onDone}
     >
-      <Form.Item name="username" label={text.fields.username} rules={required(text.fields.username)}>
+      <Form.Item name="username" label={text.fields.username} rules={[required]}>
         <Input autoComplete="off" autoCapitalize="none" spellCheck={false} />
       </Form.Item>
-      <Form.Item name="email" label={text.fields.email} rules={required(text.fields.email)}>
+      <Form.Item name="email" label={text.fields.email}>
         <Input type="email" autoComplete="off" />
       </Form.Item>
-      <Form.Item name="realname" label={text.fields.realName} rules={required(text.fields.realName)}>
+      <Form.Item name="realname" label={text.fields.realName}>
         <Input autoComplete="off" />
       </Form.Item>
       <NewPasswordFields />

@@ -48,7 +48,7 @@ export function UsersTab() {
       render: (_, user) =>
         !isSelf(user) && (
           <span className="nowrap">
-            <Button type="text" onClick={() => setDialog(user)}>
+            <Button type="text" size="small" onClick={() => setDialog(user)}>
               {text.users.resetPassword}
             </Button>
             <DeleteButton

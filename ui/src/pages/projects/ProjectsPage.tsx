@@ -78,10 +78,7 @@ function describingColumns(text: Messages): TableColumnsType<Project> {
     {
       key: "role",
       title: text.projects.yourRole,
-      render: (_, project) =>
-        rolesIn(project)
-          .map((role) => text.roles[role as keyof typeof text.roles])
-          .join(", "),
+      render: (_, project) => <Role project={project} />,
     },
     { key: "owner", title: text.projects.owner, dataIndex: "owner_name" },
     {
@@ -97,6 +94,14 @@ function describingColumns(text: Messages): TableColumnsType<Project> {
       render: (_, { creation_time }) => <When time={creation_time} />,
     },
   ];
+}
+
+/** What the user is in a project. Administrators of the registry need no role in it. */
+function Role({ project }: { project: Project }) {
+  const text = useText();
+  const { user } = useSession();
+  const roles = rolesIn(project).map((role) => text.roles[role as keyof typeof text.roles]);
+  return roles.length === 0 && user?.sysadmin_flag ? text.users.administrator : roles.join(", ");
 }
 
 function DeleteProject({ project, onDone }: { project: Project; onDone: () => void }) {

@@ -3,8 +3,8 @@
 /// Path and content of each file.
 #[rustfmt::skip]
 pub(super) const FILES: &[(&str, &[u8])] = &[
+    ("/assets/index-BpKmiH3e.js", include_bytes!("../../../../../ui/dist/assets/index-BpKmiH3e.js")),
     ("/assets/index-CcSjrHsS.css", include_bytes!("../../../../../ui/dist/assets/index-CcSjrHsS.css")),
-    ("/assets/index-f_u1kKlT.js", include_bytes!("../../../../../ui/dist/assets/index-f_u1kKlT.js")),
     ("/assets/rolldown-runtime-WkwZ5CU-.js", include_bytes!("../../../../../ui/dist/assets/rolldown-runtime-WkwZ5CU-.js")),
     ("/assets/vendor-BIrW9AU-.js", include_bytes!("../../../../../ui/dist/assets/vendor-BIrW9AU-.js")),
     ("/favicon.svg", include_bytes!("../../../../../ui/dist/favicon.svg")),
