@@ -2,7 +2,8 @@
 
 use wharf_oci::Digest;
 
-use crate::db::SqlError;
+use crate::db::{ListError, SqlError};
+use crate::listing::ListRequestError;
 use crate::storage::StorageError;
 
 /// Why the registry did not do what it was asked.
@@ -145,6 +146,9 @@ pub enum RegistryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A list that cannot be had like that.
+    #[error(transparent)]
+    List(#[from] ListRequestError),
     /// A thing of the management API that is not there, or that nobody may know of.
     #[error("{what} was not found")]
     NotFound {
@@ -172,6 +176,15 @@ pub enum RegistryError {
     /// A fault of this program.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<ListError> for RegistryError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Request(error) => error.into(),
+            ListError::Sql(error) => error.into(),
+        }
+    }
 }
 
 fn counted(missing: &[Digest]) -> String {

@@ -2,9 +2,11 @@
 
 pub mod access;
 pub mod accounts;
+pub mod audit;
 pub mod db;
 pub mod garbage;
 pub mod http;
+pub mod listing;
 pub mod projects;
 pub mod records;
 pub mod repositories;
@@ -12,12 +14,14 @@ pub mod storage;
 
 mod cache;
 mod clock;
+mod configuration;
 mod error;
 mod random;
 mod registry;
 mod settings;
 
 pub use clock::Clock;
+pub use configuration::{Configuration, ConfigurationChange};
 pub use error::RegistryError;
 pub use registry::Registry;
 pub use settings::Settings;

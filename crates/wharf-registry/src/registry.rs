@@ -124,6 +124,11 @@ impl Registry {
         Ok(self.storage().room().await?)
     }
 
+    /// What kind of storage it is, in the words of Harbor's API.
+    pub fn storage_kind(&self) -> &'static str {
+        self.storage().kind()
+    }
+
     /// Whether the database can be used now.
     pub async fn check_database(&self) -> Result<(), RegistryError> {
         let checked: Result<bool, db::SqlError> = self.db().read(|sql| db::users::any(sql)).await;

@@ -327,7 +327,7 @@ mod tests {
         (
             "repository:read",
             "..LGDMAS...",
-            "..LGDMAS...",
+            "asLGDMASRFO",
             ".......S...",
         ),
         (

@@ -4,10 +4,14 @@ mod audience;
 mod authentication;
 mod first_start;
 mod identity;
+mod robots;
 mod sessions;
 mod tokens;
+mod users;
 
 pub(crate) use authentication::Account;
 pub use authentication::{Credentials, SignInError};
 pub(crate) use identity::{Identity, SERVICE};
-pub use sessions::NewSession;
+pub use robots::{NewRobot, RobotChange, RobotEntry, RobotWish};
+pub use sessions::{NewSession, csrf_token};
+pub use users::{UserProfile, UserWish};

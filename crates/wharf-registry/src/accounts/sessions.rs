@@ -4,13 +4,14 @@ use wharf_oci::Digest;
 
 use super::SignInError;
 use crate::access::Principal;
+use crate::audit::{Actor, Operation, Subject};
 use crate::db::{self, Durability};
 use crate::error::RegistryError;
 use crate::random;
 use crate::registry::Registry;
 
-/// How long a session lasts, in microseconds.
-const LIFETIME_MICROS: i64 = 12 * 3600 * 1_000_000;
+/// Microseconds of a minute.
+const MINUTE_MICROS: i64 = 60_000_000;
 
 /// A session that was just begun.
 #[derive(Debug, Clone)]
@@ -28,24 +29,40 @@ impl Registry {
             return Err(SignInError::Wrong);
         };
         let secret = format!("{}{}", random::uuid(), random::uuid());
-        let (id, now) = (session_id(&secret), self.now());
+        let id = session_id(&secret);
+        let minutes = self.configuration().await?.session_minutes;
+        let actor = Actor::new(principal, self.now());
         self.db()
             .write(Durability::Relaxed, move |sql| {
-                db::sessions::insert(sql, &id, user, now, now + LIFETIME_MICROS)
+                db::sessions::insert(sql, &id, user, actor.at, actor.at + minutes * MINUTE_MICROS)?;
+                actor.note(sql, Operation::Login, Subject::User, &actor.name, None)
             })
             .await
             .map_err(RegistryError::Database)?;
         Ok(NewSession {
             secret,
-            lifetime_seconds: LIFETIME_MICROS / 1_000_000,
+            lifetime_seconds: minutes * 60,
         })
     }
 
-    /// Ends a session.
+    /// Ends a session, if it is one.
     pub async fn end_session(&self, secret: &str) -> Result<(), RegistryError> {
-        let id = session_id(secret);
+        let (id, at) = (session_id(secret), self.now());
         self.db()
-            .write(Durability::Full, move |sql| db::sessions::delete(sql, &id))
+            .write(Durability::Full, move |sql| {
+                let user = match db::sessions::find_user(sql, &id, at)? {
+                    Some(user) => db::users::find(sql, user)?,
+                    None => None,
+                };
+                if let Some(user) = user {
+                    let actor = Actor {
+                        name: user.name,
+                        at,
+                    };
+                    actor.note(sql, Operation::Logout, Subject::User, &actor.name, None)?;
+                }
+                db::sessions::delete(sql, &id)
+            })
             .await
             .map_err(RegistryError::Database)
     }
@@ -60,6 +77,12 @@ impl Registry {
             .await
             .map_err(RegistryError::Database)
     }
+}
+
+/// What a page of the registry's own has to send with each change in a session: another site makes the browser send the
+/// cookie, and cannot know this.
+pub fn csrf_token(secret: &str) -> String {
+    Digest::of(format!("csrf:{secret}").as_bytes()).hex()
 }
 
 /// The name of a session in the database. Its secret is random and long: a plain hash is enough.

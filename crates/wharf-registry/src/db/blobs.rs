@@ -153,3 +153,12 @@ pub fn repositories_with(
     )?;
     Ok(rows.into_iter().map(|mut row| row.take(0)).collect())
 }
+
+/// How many bytes all blobs have together.
+pub fn stored_bytes(sql: &mut dyn Sql) -> Result<u64, SqlError> {
+    let bytes = sql.query_value(
+        "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM blobs",
+        &[],
+    )?;
+    Ok(bytes.unwrap_or(0))
+}

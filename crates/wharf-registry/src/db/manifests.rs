@@ -173,6 +173,15 @@ pub fn insert(
     Ok(id)
 }
 
+/// The digests of all manifests of a repository.
+pub fn digests(sql: &mut dyn Sql, repository: i64) -> Result<Vec<String>, SqlError> {
+    let rows = sql.query(
+        "SELECT digest FROM manifests WHERE repository = $1 ORDER BY digest",
+        values![repository],
+    )?;
+    Ok(rows.into_iter().map(|mut row| row.take(0)).collect())
+}
+
 /// Removes a manifest and its tags.
 pub fn delete(sql: &mut dyn Sql, id: i64) -> Result<(), SqlError> {
     sql.execute("DELETE FROM tags WHERE manifest = $1", values![id])?;

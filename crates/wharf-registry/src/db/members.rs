@@ -1,7 +1,9 @@
 //! Members of projects.
 
+use super::listing::{ListError, Listing, contained, contains};
 use super::sql::{Sql, SqlError, values};
 use super::value::Row;
+use crate::listing::{ListRequest, Page};
 
 /// A user with a role in a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,34 @@ pub fn find(sql: &mut dyn Sql, project: i64, id: i64) -> Result<Option<MemberRec
         values![project, id],
     )?;
     Ok(row.map(from_row))
+}
+
+/// The members of a project whose names have `part` in them.
+pub fn list(
+    sql: &mut dyn Sql,
+    project: i64,
+    part: Option<&str>,
+    request: &ListRequest,
+) -> Result<Page<MemberRecord>, ListError> {
+    let mut listing = Listing::new(
+        "m.id, m.user_id, u.name, m.role",
+        "members m JOIN users u ON u.id = m.user_id",
+    );
+    listing.filter_by("m.project = {}", project);
+    if let Some(part) = part {
+        listing.filter_by(&contains("u.name"), contained(part));
+    }
+    listing.read(sql, request, &[], "u.name, m.id", from_row)
+}
+
+/// How many members of a project have which role.
+pub fn count_by_role(sql: &mut dyn Sql, project: i64) -> Result<Vec<(i64, u64)>, SqlError> {
+    let rows = sql.query(
+        "SELECT role, COUNT(*) FROM members WHERE project = $1 GROUP BY role ORDER BY role",
+        values![project],
+    )?;
+    let count = |mut row: Row| (row.take(0), row.take(1));
+    Ok(rows.into_iter().map(count).collect())
 }
 
 /// Makes a user a member. [`SqlError::Constraint`] if he is one already.

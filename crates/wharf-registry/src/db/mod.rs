@@ -5,12 +5,14 @@
 //! single facts and changes; what belongs together in one transaction is put together by the rooms that use them.
 
 mod database;
+mod listing;
 mod postgres;
 mod schema;
 mod sql;
 mod sqlite;
 mod value;
 
+pub mod artifacts;
 pub mod audit;
 pub mod blobs;
 pub mod garbage;
@@ -22,12 +24,14 @@ pub mod records;
 pub mod repositories;
 pub mod robots;
 pub mod sessions;
+pub mod settings;
 pub mod tags;
 pub mod trash;
 pub mod uploads;
 pub mod users;
 
 pub use database::{Database, Durability};
+pub use listing::ListError;
 pub use postgres::PostgresSettings;
 pub use sql::{Cause, Change, Sql, SqlError};
 #[cfg(test)]

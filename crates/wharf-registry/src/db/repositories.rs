@@ -1,7 +1,9 @@
 //! Repositories.
 
+use super::listing::{Field, FieldKind, ListError, Listing};
 use super::sql::{Sql, SqlError, values};
 use super::value::Row;
+use crate::listing::{ListRequest, Page};
 
 /// A repository of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +79,152 @@ pub fn show(sql: &mut dyn Sql, repository: i64, now: i64) -> Result<(), SqlError
         values![now, repository],
     )?;
     Ok(())
+}
+
+/// Writes a description.
+pub fn describe(
+    sql: &mut dyn Sql,
+    repository: i64,
+    description: &str,
+    now: i64,
+) -> Result<(), SqlError> {
+    sql.execute(
+        "UPDATE repositories SET description = $1, updated = $2 WHERE id = $3",
+        values![description, now, repository],
+    )?;
+    Ok(())
+}
+
+/// Empties a repository and hides it. Its row stays for uploads that are under way.
+pub fn hide(sql: &mut dyn Sql, repository: i64, now: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "DELETE FROM tags WHERE repository = $1",
+        values![repository],
+    )?;
+    sql.execute(
+        "DELETE FROM manifests WHERE repository = $1",
+        values![repository],
+    )?;
+    sql.execute(
+        "DELETE FROM repository_blobs WHERE repository = $1",
+        values![repository],
+    )?;
+    sql.execute(
+        "UPDATE repositories SET shown = 0, description = '', pulls = 0, created = $1, updated = $2 WHERE id = $3",
+        values![now, now, repository],
+    )?;
+    Ok(())
+}
+
+/// Removes the rows of a project's repositories that are not shown, with uploads and blobs that never came to be shown.
+pub fn delete_hidden(sql: &mut dyn Sql, project: i64) -> Result<(), SqlError> {
+    const HIDDEN: &str = "SELECT id FROM repositories WHERE project = $1 AND shown = 0";
+    for table in ["uploads", "repository_blobs"] {
+        let statement = format!("DELETE FROM {table} WHERE repository IN ({HIDDEN})");
+        sql.execute(&statement, values![project])?;
+    }
+    sql.execute(
+        "DELETE FROM repositories WHERE project = $1 AND shown = 0",
+        values![project],
+    )?;
+    Ok(())
+}
+
+/// A repository in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryEntry {
+    /// The repository.
+    pub repository: RepositoryRecord,
+    /// How many artifacts are in it.
+    pub artifacts: u64,
+    /// Its project's name.
+    pub project_name: String,
+    /// Whether everybody may pull.
+    pub public: bool,
+}
+
+/// What belongs to another artifact of its repository is none that is counted or listed by itself.
+pub(super) const NO_ACCESSORY: &str = "NOT EXISTS (SELECT 1 FROM manifests s \
+     WHERE s.repository = m.repository AND s.digest = m.subject)";
+
+/// What repositories can be filtered and sorted by.
+const FIELDS: &[Field] = &[
+    Field::new("id", "r.id", FieldKind::Number),
+    Field::new("repository_id", "r.id", FieldKind::Number),
+    Field::new("name", "r.name", FieldKind::Text),
+    Field::new("project_id", "r.project", FieldKind::Number),
+    Field::new("description", "r.description", FieldKind::Text),
+    Field::new("pull_count", "r.pulls", FieldKind::Number),
+    Field::new("creation_time", "r.created", FieldKind::Time),
+    Field::new("update_time", "r.updated", FieldKind::Time),
+];
+
+/// Which repositories a list is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryScope {
+    /// Those of the projects of an audience.
+    Audience(Audience),
+    /// Those of a project.
+    Project(i64),
+    /// This one.
+    Only(i64),
+}
+
+/// The shown repositories of a scope.
+pub fn list(
+    sql: &mut dyn Sql,
+    scope: &RepositoryScope,
+    request: &ListRequest,
+) -> Result<Page<RepositoryEntry>, ListError> {
+    let mut listing = Listing::new(
+        format!(
+            "r.id, r.project, r.name, r.description, r.pulls, r.created, r.updated, \
+             (SELECT COUNT(*) FROM manifests m WHERE m.repository = r.id AND {NO_ACCESSORY}), \
+             p.name, p.public"
+        ),
+        "repositories r JOIN projects p ON p.id = r.project",
+    );
+    listing.filter("r.shown = 1");
+    match scope {
+        RepositoryScope::Audience(audience) => listing.filter(audience.condition("r.project")),
+        RepositoryScope::Project(project) => listing.filter_by("r.project = {}", *project),
+        RepositoryScope::Only(repository) => listing.filter_by("r.id = {}", *repository),
+    }
+    listing.read(sql, request, FIELDS, "r.name", |mut row| {
+        let (artifacts, project_name, public) = (row.take(7), row.take(8), row.take(9));
+        RepositoryEntry {
+            repository: from_row(row),
+            artifacts,
+            project_name,
+            public,
+        }
+    })
+}
+
+/// How many projects and repositories there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Projects.
+    pub projects: u64,
+    /// Shown repositories in them.
+    pub repositories: u64,
+}
+
+/// Counts the projects of an audience that are public, or those that are not.
+pub fn count(sql: &mut dyn Sql, audience: &Audience, public: bool) -> Result<Counts, SqlError> {
+    let row = sql.query_row(
+        &format!(
+            "SELECT COUNT(*), CAST(COALESCE(SUM((SELECT COUNT(*) FROM repositories r \
+             WHERE r.project = p.id AND r.shown = 1)), 0) AS BIGINT) \
+             FROM projects p WHERE p.public = $1 AND {}",
+            audience.condition("p.id")
+        ),
+        values![public],
+    )?;
+    Ok(row.map_or_else(Counts::default, |mut row| Counts {
+        projects: row.take(0),
+        repositories: row.take(1),
+    }))
 }
 
 /// Whose projects a list is made of.

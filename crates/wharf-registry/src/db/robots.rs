@@ -1,7 +1,9 @@
 //! Robot accounts.
 
+use super::listing::{Field, FieldKind, ListError, Listing};
 use super::sql::{Sql, SqlError, values};
 use super::value::Row;
+use crate::listing::{ListRequest, Page};
 
 /// A robot account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,30 @@ pub fn find_by_name(sql: &mut dyn Sql, name: &str) -> Result<Option<RobotRecord>
 pub fn find(sql: &mut dyn Sql, id: i64) -> Result<Option<RobotRecord>, SqlError> {
     let statement = format!("SELECT {COLUMNS} FROM robots WHERE id = $1");
     Ok(sql.query_row(&statement, values![id])?.map(from_row))
+}
+
+const FIELDS: &[Field] = &[
+    Field::new("id", "id", FieldKind::Number),
+    Field::new("name", "name", FieldKind::Text),
+    Field::new("description", "description", FieldKind::Text),
+    Field::new("disable", "disabled", FieldKind::Flag),
+    Field::new("creation_time", "created", FieldKind::Time),
+    Field::new("update_time", "updated", FieldKind::Time),
+    Field::new("expires_at", "expires", FieldKind::Time),
+];
+
+/// A page of the robots of a project, or of those of the system.
+pub fn list(
+    sql: &mut dyn Sql,
+    project: Option<i64>,
+    request: &ListRequest,
+) -> Result<Page<RobotRecord>, ListError> {
+    let mut listing = Listing::new(COLUMNS, "robots");
+    match project {
+        Some(project) => listing.filter_by("project = {}", project),
+        None => listing.filter("project IS NULL"),
+    }
+    listing.read(sql, request, FIELDS, "name", from_row)
 }
 
 /// Makes a robot; its `id` is ignored. [`SqlError::Constraint`] if the name is taken.

@@ -3,6 +3,7 @@
 use wharf_oci::{Algorithm, HasherState};
 
 use super::sql::{Cause, Sql, SqlError, values};
+use super::value::Row;
 use crate::storage::{ObjectKey, PendingUpload};
 
 /// How long a lease holds without being renewed, in microseconds: a node that died keeps an upload from others this long.
@@ -55,7 +56,21 @@ pub fn find(
          WHERE id = $1 AND repository = $2",
         values![id, repository],
     )?;
-    let Some(mut row) = row else { return Ok(None) };
+    row.map(|row| from_row(row, id)).transpose()
+}
+
+/// Where the uploads lie that were begun in a project.
+pub fn of_project(sql: &mut dyn Sql, project: i64) -> Result<Vec<ObjectKey>, SqlError> {
+    let rows = sql.query(
+        "SELECT u.object_key, u.algorithm, u.stored, u.hash, u.notes, u.owner FROM uploads u \
+         JOIN repositories r ON r.id = u.repository WHERE r.project = $1",
+        values![project],
+    )?;
+    let pending = |row| from_row(row, "in a project").map(|upload| upload.pending.key);
+    rows.into_iter().map(pending).collect()
+}
+
+fn from_row(mut row: Row, id: &str) -> Result<UploadRecord, SqlError> {
     let (key, algorithm): (String, String) = (row.take(0), row.take(1));
     let (Some(key), Some(algorithm)) = (ObjectKey::parse(&key), Algorithm::from_name(&algorithm))
     else {
@@ -63,7 +78,7 @@ pub fn find(
             "the row of upload {id} is damaged"
         ))));
     };
-    Ok(Some(UploadRecord {
+    Ok(UploadRecord {
         pending: PendingUpload {
             key,
             algorithm,
@@ -72,7 +87,7 @@ pub fn find(
             notes: row.take(4),
         },
         owner: row.take(5),
-    }))
+    })
 }
 
 /// Takes the lease of an upload, if nobody holds it.

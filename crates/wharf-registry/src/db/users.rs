@@ -1,7 +1,9 @@
 //! Users.
 
+use super::listing::{Field, FieldKind, ListError, Listing};
 use super::sql::{Sql, SqlError, values};
 use super::value::Row;
+use crate::listing::{ListRequest, Page};
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,21 @@ pub fn find_by_name(sql: &mut dyn Sql, name: &str) -> Result<Option<UserRecord>,
 pub fn find(sql: &mut dyn Sql, id: i64) -> Result<Option<UserRecord>, SqlError> {
     let statement = format!("SELECT {COLUMNS} FROM users WHERE id = $1");
     Ok(sql.query_row(&statement, values![id])?.map(from_row))
+}
+
+const FIELDS: &[Field] = &[
+    Field::new("user_id", "id", FieldKind::Number),
+    Field::new("username", "name", FieldKind::Text),
+    Field::new("email", "email", FieldKind::Text),
+    Field::new("realname", "real_name", FieldKind::Text),
+    Field::new("sysadmin_flag", "sysadmin", FieldKind::Flag),
+    Field::new("creation_time", "created", FieldKind::Time),
+    Field::new("update_time", "updated", FieldKind::Time),
+];
+
+/// A page of the users.
+pub fn list(sql: &mut dyn Sql, request: &ListRequest) -> Result<Page<UserRecord>, ListError> {
+    Listing::new(COLUMNS, "users").read(sql, request, FIELDS, "name", from_row)
 }
 
 /// Makes an account. [`SqlError::Constraint`] if name or address are taken.

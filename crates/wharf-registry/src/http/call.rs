@@ -14,6 +14,7 @@ use super::path::PathParts;
 use super::query::Query;
 use super::server::ServerSettings;
 use crate::access::{Object, Permission, Principal, Requester};
+use crate::audit::Actor;
 use crate::error::RegistryError;
 use crate::registry::Registry;
 use crate::repositories::{RepositoryName, UploadBody};
@@ -65,13 +66,27 @@ impl Call {
         }
     }
 
+    /// Who changes something by this request, and when.
+    pub(crate) fn change(&self) -> Actor {
+        Actor::new(self.principal(), self.registry.now())
+    }
+
     /// Whether the caller may pull from a repository other than that of the path: what a mount takes a blob from. His own
     /// rights count. A client that names no source cannot know for what to ask a token.
     pub(crate) async fn may_pull(&self, name: &RepositoryName) -> Result<bool, HttpError> {
+        self.may_in(name, Permission::PULL).await
+    }
+
+    /// Whether the caller himself, whatever a token narrows, may do this in a repository.
+    pub(crate) async fn may_in(
+        &self,
+        name: &RepositoryName,
+        permission: Permission,
+    ) -> Result<bool, HttpError> {
         let principal = self.principal();
         let standing = self.registry.standing(principal, name.project()).await?;
         Ok(standing.is_some_and(|standing| {
-            principal.may(&Object::Repository(standing.facts, name), Permission::PULL)
+            principal.may(&Object::Repository(standing.facts, name), permission)
         }))
     }
 

@@ -69,6 +69,15 @@ fn bearer(call: &Call, wanted: Option<Permission>, error: Option<&str>) -> Strin
     challenge
 }
 
+/// Somebody is signed in and is no administrator.
+pub(super) fn administrators_only() -> HttpError {
+    HttpError::new(
+        StatusCode::FORBIDDEN,
+        "FORBIDDEN",
+        "only administrators of the system may do this",
+    )
+}
+
 /// Somebody is signed in and may not.
 pub(super) fn denied(permission: Permission) -> HttpError {
     HttpError::new(

@@ -2,17 +2,20 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, COOKIE, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 
 use super::call::Call;
 use super::challenge::unauthorized;
 use super::error::HttpError;
 use crate::access::{LockedOut, Principal, Requester};
-use crate::accounts::{Credentials, SignInError};
+use crate::accounts::{Credentials, SignInError, csrf_token};
 
 /// The cookie of the portal's sessions, by Harbor's name.
 pub(super) const SESSION_COOKIE: &str = "sid";
+
+/// What shows that a change comes from a page of this registry.
+pub(super) const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-harbor-csrf-token");
 
 /// Nobody in particular.
 pub(super) fn nobody() -> Requester {
@@ -22,27 +25,54 @@ pub(super) fn nobody() -> Requester {
     }
 }
 
+/// Who asks, and what his browser needs for changes.
+pub(super) struct Caller {
+    /// Who asks.
+    pub(super) requester: Requester,
+    /// What a change in this session has to bring; `None` without a session.
+    pub(super) csrf_token: Option<String>,
+}
+
 /// Finds out who asks. Credentials that are wrong are an error, also where none are needed: whoever sends them means to be
 /// somebody.
-pub(super) async fn requester(call: &Call) -> Result<Requester, HttpError> {
-    let Some(credentials) = credentials(call)? else {
-        return Ok(nobody());
+pub(super) async fn identify(call: &Call) -> Result<Caller, HttpError> {
+    let anonymous = Caller {
+        requester: nobody(),
+        csrf_token: None,
     };
-    let is_session = matches!(credentials, Credentials::Session(_));
+    let Some(credentials) = credentials(call)? else {
+        return Ok(anonymous);
+    };
+    let csrf = match &credentials {
+        Credentials::Session(secret) => Some(csrf_token(secret)),
+        Credentials::Password { .. } | Credentials::Token(_) => None,
+    };
     match call
         .registry
         .authenticate(credentials, call.peer.ip())
         .await
     {
-        Ok(requester) => Ok(requester),
+        Ok(requester) => {
+            check_csrf(call, csrf.as_deref())?;
+            Ok(Caller {
+                requester,
+                csrf_token: csrf,
+            })
+        }
         // An old cookie is not something that anybody typed.
-        Err(SignInError::Wrong) if is_session => Ok(nobody()),
-        Err(SignInError::Registry(error)) => Err(error.into()),
-        Err(SignInError::LockedOut(locked)) => Err(too_many(&locked)),
-        Err(error @ SignInError::Wrong) => Err(unauthorized(call, None, &error.to_string(), None)),
-        Err(error @ SignInError::Token(_)) => {
-            let message = error.to_string();
-            Err(unauthorized(call, None, &message, Some("invalid_token")))
+        Err(SignInError::Wrong) if csrf.is_some() => Ok(anonymous),
+        Err(error) => Err(sign_in_error(call, error)),
+    }
+}
+
+/// What somebody is told who could not be signed in.
+pub(super) fn sign_in_error(call: &Call, error: SignInError) -> HttpError {
+    match error {
+        SignInError::Registry(error) => error.into(),
+        SignInError::LockedOut(locked) => too_many(&locked),
+        SignInError::Wrong => unauthorized(call, None, &error.to_string(), None),
+        SignInError::Token(_) => {
+            unauthorized(call, None, &error.to_string(), Some("invalid_token"))
         }
     }
 }
@@ -60,6 +90,19 @@ fn too_many(locked: &LockedOut) -> HttpError {
     )
 }
 
+/// Sees that a change in a session comes from a page of this registry, and not from another site that the browser shows.
+fn check_csrf(call: &Call, token: Option<&str>) -> Result<(), HttpError> {
+    let is_safe = call.method == Method::GET || call.method == Method::HEAD;
+    match token {
+        Some(token) if !is_safe && call.header(&CSRF_TOKEN) != Some(token) => Err(HttpError::new(
+            StatusCode::FORBIDDEN,
+            "FORBIDDEN",
+            "the header X-Harbor-CSRF-Token is missing or wrong: send back what the last answer had",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// What the request shows: a header comes before a cookie.
 fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
     if let Some(header) = call.headers.get(AUTHORIZATION) {
@@ -69,6 +112,11 @@ fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
         return if scheme.eq_ignore_ascii_case("basic") {
             basic(value).map(Some).ok_or_else(broken)
         } else if scheme.eq_ignore_ascii_case("bearer") {
+            // A token is for a few repositories. It must not open more, and least of all the way to other tokens.
+            if !call.path.starts_with("/v2") && !call.path.starts_with("/v1") {
+                let message = "a token is for the distribution protocol only";
+                return Err(unauthorized(call, None, message, Some("invalid_token")));
+            }
             Ok(Some(Credentials::Token(value.trim().to_owned())))
         } else {
             Err(broken())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::body::Body;
 use crate::db::SqlError;
 use crate::error::RegistryError;
+use crate::listing::ListRequestError;
 use crate::storage::StorageError;
 
 /// Seconds after which a client may try again when storage or database are not available.
@@ -121,7 +122,11 @@ impl From<RegistryError> for HttpError {
             }
             E::BlobTooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID"),
             E::Denied { .. } => told(StatusCode::FORBIDDEN, "FORBIDDEN"),
-            E::BadRequest { .. } => told(StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+            // Harbor's own answer to a page that is too long.
+            E::List(ListRequestError::Page) => {
+                told(StatusCode::UNPROCESSABLE_ENTITY, "UNPROCESSABLE_ENTITY")
+            }
+            E::BadRequest { .. } | E::List(_) => told(StatusCode::BAD_REQUEST, "BAD_REQUEST"),
             E::NotFound { .. } => told(StatusCode::NOT_FOUND, "NOT_FOUND"),
             E::Conflict { .. } => told(StatusCode::CONFLICT, "CONFLICT"),
             E::Precondition { .. } => told(StatusCode::PRECONDITION_FAILED, "PRECONDITION"),

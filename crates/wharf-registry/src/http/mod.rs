@@ -19,4 +19,7 @@ mod routes;
 mod server;
 mod token_service;
 
+pub use admission::{ObjectKind, Requirement};
+pub use route::RouteDescription;
+pub use routes::described as routes;
 pub use server::{Server, ServerSettings};

@@ -28,6 +28,19 @@ impl Query {
         Some(Self(parameters))
     }
 
+    /// All parameters.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether the parameter `name` says yes.
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value == "true" || value == "1")
+    }
+
     /// The first value of `name`.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);

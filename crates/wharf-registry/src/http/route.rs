@@ -25,6 +25,19 @@ pub(crate) struct Route {
     handler: Box<dyn Fn(Call) -> Handling + Send + Sync>,
 }
 
+/// A row of the table as data, for tests and descriptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteDescription {
+    /// The method.
+    pub method: String,
+    /// The path, with `{name}` for a component and `{name*}` for several.
+    pub path: &'static str,
+    /// The name of the operation, unique in the table.
+    pub operation: &'static str,
+    /// What its caller must be allowed.
+    pub requirement: Requirement,
+}
+
 impl Route {
     /// A route whose handler says with its second parameter what its caller must be allowed.
     pub(super) fn new<A, H, F>(

@@ -5,8 +5,8 @@ use http::Method;
 
 use super::distribution as v2;
 use super::health;
-use super::management as harbor;
-use super::route::Route;
+use super::management;
+use super::route::{Route, RouteDescription};
 use super::token_service;
 
 const GET: Method = Method::GET;
@@ -20,8 +20,20 @@ const DELETE: Method = Method::DELETE;
 pub(super) fn table() -> Vec<Route> {
     let mut routes = server();
     routes.extend(distribution());
-    routes.extend(management());
+    routes.extend(management::table());
     routes
+}
+
+/// The table as data.
+pub fn described() -> Vec<RouteDescription> {
+    let routes = table();
+    let describe = |route: &Route| RouteDescription {
+        method: route.method.to_string(),
+        path: route.pattern.text(),
+        operation: route.operation,
+        requirement: route.requirement,
+    };
+    routes.iter().map(describe).collect()
 }
 
 /// What is neither protocol nor management.
@@ -82,32 +94,6 @@ fn distribution() -> Vec<Route> {
             "/v2/{name*}/referrers/{digest}",
             "listReferrers",
             v2::list_referrers,
-        ),
-    ]
-}
-
-/// Harbor's management API.
-fn management() -> Vec<Route> {
-    vec![
-        Route::new(GET, "/api/v2.0/ping", "ping", health::ping),
-        Route::new(GET, "/api/v2.0/health", "getHealth", health::report_health),
-        Route::new(
-            GET,
-            "/api/v2.0/systeminfo/volumes",
-            "getVolumes",
-            harbor::get_volumes,
-        ),
-        Route::new(
-            POST,
-            "/api/v2.0/projects",
-            "createProject",
-            harbor::create_project,
-        ),
-        Route::new(
-            GET,
-            "/api/v2.0/projects/{project}",
-            "getProject",
-            harbor::get_project,
         ),
     ]
 }

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use super::admission::Requirement;
 use super::body::{Body, RequestBody};
 use super::call::Call;
-use super::credentials::{nobody, requester};
+use super::credentials::{CSRF_TOKEN, identify, nobody};
 use super::error::HttpError;
 use super::path::PathParts;
 use super::patient_stream::PatientStream;
@@ -64,12 +64,14 @@ impl Default for ServerSettings {
     }
 }
 
-/// What the access log says of a request, beside its answer.
-struct LogLine {
+/// What is learned of a request on its way, for the access log and the answer.
+struct Notes {
     method: Method,
     path: String,
     operation: &'static str,
     actor: String,
+    /// Not for the log: what the answer tells the page of a session.
+    csrf_token: Option<String>,
 }
 
 /// Answers requests for a registry.
@@ -172,21 +174,26 @@ impl Server {
         secure: bool,
     ) -> Response<Body> {
         let started = Instant::now();
-        let mut log = LogLine {
+        let mut notes = Notes {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             operation: "",
             actor: String::new(),
+            csrf_token: None,
         };
-        let outcome = self.route(request, peer, secure, &mut log).await;
-        let response = outcome.unwrap_or_else(HttpError::into_response);
+        let outcome = self.route(request, peer, secure, &mut notes).await;
+        let mut response = outcome.unwrap_or_else(HttpError::into_response);
+        let csrf_token = notes.csrf_token.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(token)) = csrf_token {
+            response.headers_mut().insert(CSRF_TOKEN, token);
+        }
         tracing::info!(
             target: "access",
             client = %peer.ip(),
-            method = %log.method,
-            path = log.path,
-            operation = log.operation,
-            actor = log.actor,
+            method = %notes.method,
+            path = notes.path,
+            operation = notes.operation,
+            actor = notes.actor,
             status = response.status().as_u16(),
             bytes = hyper::body::Body::size_hint(response.body()).exact(),
             microseconds = started.elapsed().as_micros(),
@@ -199,7 +206,7 @@ impl Server {
         request: Request<Incoming>,
         peer: SocketAddr,
         secure: bool,
-        log: &mut LogLine,
+        notes: &mut Notes,
     ) -> Result<Response<Body>, HttpError> {
         let (head, body) = request.into_parts();
         let body = RequestBody::new(body, &head.headers);
@@ -219,11 +226,11 @@ impl Server {
             && matches!(head.method, Method::GET | Method::HEAD)
             && let Some(page) = portal::answer(path, &head.headers)
         {
-            log.operation = "getPortal";
+            notes.operation = "getPortal";
             return Ok(page.into_response());
         }
         let (route, parts) = found?;
-        log.operation = route.operation;
+        notes.operation = route.operation;
         let query = Query::parse(query).ok_or_else(|| {
             HttpError::bad_request("the query has a broken escape or too many parameters")
         })?;
@@ -241,8 +248,10 @@ impl Server {
             body: Mutex::new(Some(body)),
         };
         if route.requirement != Requirement::Open {
-            call.requester = requester(&call).await?;
-            log.actor.push_str(call.principal().name());
+            let caller = identify(&call).await?;
+            call.requester = caller.requester;
+            notes.csrf_token = caller.csrf_token;
+            notes.actor.push_str(call.principal().name());
         }
         Ok(route.handle(call).await?.into_response())
     }

@@ -1,7 +1,8 @@
 //! Making projects.
 
+use super::Metadata;
 use crate::access::{Action, Object, Permission, Principal, ProjectRole, Resource};
-use crate::db::audit::AuditEntry;
+use crate::audit::{Actor, Operation, Subject};
 use crate::db::records::{self, RecordKind};
 use crate::db::{self, Durability, SqlError, projects::NewProject};
 use crate::error::RegistryError;
@@ -16,8 +17,8 @@ const NAME_LIMIT: usize = 255;
 pub struct ProjectWish {
     /// Its name.
     pub name: String,
-    /// Whether everybody may pull.
-    pub public: bool,
+    /// What it is set to.
+    pub metadata: Metadata,
 }
 
 impl Registry {
@@ -35,54 +36,44 @@ impl Registry {
                 ),
             });
         }
-        self.check_may_create(principal)?;
+        self.check_may_create(principal).await?;
         let user = match principal {
             Principal::User { id, .. } => Some(*id),
             Principal::Anonymous | Principal::Robot(_) => None,
         };
-        let (actor, now) = (principal.name().to_owned(), self.now());
+        let actor = Actor::new(principal, self.now());
         self.db()
             .write(Durability::Full, move |sql| {
                 let project = NewProject {
                     name: wish.name.clone(),
                     owner: user,
-                    owner_name: actor.clone(),
-                    public: wish.public,
-                    metadata: "{}".to_owned(),
+                    owner_name: actor.name.clone(),
+                    public: wish.metadata.is_public(),
+                    metadata: wish.metadata.to_text(),
                 };
-                let id = db::projects::insert(sql, &project, now).map_err(|error| match error {
-                    SqlError::Constraint(_) => RegistryError::Conflict {
-                        reason: format!("the project named {} already exists", wish.name),
-                    },
-                    other => other.into(),
-                })?;
+                let id =
+                    db::projects::insert(sql, &project, actor.at).map_err(|error| match error {
+                        SqlError::Constraint(_) => RegistryError::Conflict {
+                            reason: format!("the project named {} already exists", wish.name),
+                        },
+                        other => other.into(),
+                    })?;
                 if let Some(user) = user {
                     let role = ProjectRole::ProjectAdmin.id();
-                    db::members::insert(sql, id, user, role, now)?;
+                    db::members::insert(sql, id, user, role, actor.at)?;
                 }
                 records::queue(sql, RecordKind::Project, &wish.name, "")?;
-                db::audit::insert(
-                    sql,
-                    &AuditEntry {
-                        id: 0,
-                        at: now,
-                        actor: actor.clone(),
-                        operation: "create".to_owned(),
-                        resource_type: "project".to_owned(),
-                        resource: wish.name.clone(),
-                        project: Some(id),
-                        detail: String::new(),
-                    },
-                )?;
+                let (name, project) = (&wish.name, Some(id));
+                actor.note(sql, Operation::Create, Subject::Project, name, project)?;
                 Ok(id)
             })
             .await
     }
 
     /// Users may, unless the settings leave it to administrators; robots need the permission.
-    fn check_may_create(&self, principal: &Principal) -> Result<(), RegistryError> {
+    async fn check_may_create(&self, principal: &Principal) -> Result<(), RegistryError> {
         const CREATE: Permission = Permission::new(Resource::Project, Action::Create);
-        let is_open = self.settings().users_create_projects;
+        let is_open = self.configuration().await?.users_create_projects;
         let is_user = matches!(principal, Principal::User { .. });
         if principal.may(&Object::System, CREATE) || (is_open && is_user) {
             return Ok(());

@@ -1,7 +1,13 @@
 //! Projects: who stands how in them, and their management.
 
 mod create;
+mod manage;
+mod members;
+mod metadata;
 mod standing;
 
 pub use create::ProjectWish;
-pub use standing::Standing;
+pub use manage::ProjectSummary;
+pub use members::NewMember;
+pub use metadata::Metadata;
+pub use standing::{ProjectKey, Standing};

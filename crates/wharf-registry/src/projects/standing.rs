@@ -1,10 +1,11 @@
 //! How somebody stands in a project: read at each request, so that a right that is taken away is gone.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::access::{Object, Permission, Principal, ProjectFacts, ProjectRole, Requester};
 use crate::cache::Memory;
-use crate::db::{self, projects::Project};
+use crate::db::{self, SqlError, projects::Project};
 use crate::error::RegistryError;
 use crate::registry::Registry;
 use crate::repositories::RepositoryName;
@@ -16,6 +17,24 @@ pub struct Standing {
     pub project: Project,
     /// What rights follow from.
     pub facts: ProjectFacts,
+}
+
+/// How a project is named in a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectKey {
+    /// By its name.
+    Name(String),
+    /// By its number.
+    Id(i64),
+}
+
+impl fmt::Display for ProjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
 }
 
 impl Standing {
@@ -41,7 +60,21 @@ impl Registry {
         principal: &Principal,
         name: &str,
     ) -> Result<Option<Standing>, RegistryError> {
-        let Some(project) = self.find_project(name).await? else {
+        self.standing_by_key(principal, ProjectKey::Name(name.to_owned()))
+            .await
+    }
+
+    /// As [`Registry::standing`], for a project that is named in either way.
+    pub async fn standing_by_key(
+        &self,
+        principal: &Principal,
+        key: ProjectKey,
+    ) -> Result<Option<Standing>, RegistryError> {
+        let project = match key {
+            ProjectKey::Name(name) => self.find_project(&name).await?,
+            ProjectKey::Id(id) => self.find_project_by_id(id).await?,
+        };
+        let Some(project) = project else {
             return Ok(None);
         };
         let role = match principal {
@@ -57,6 +90,14 @@ impl Registry {
             project: project.as_ref().clone(),
             facts,
         }))
+    }
+
+    async fn find_project_by_id(&self, id: i64) -> Result<Option<Arc<Project>>, RegistryError> {
+        let project: Result<_, SqlError> = self
+            .db()
+            .read(move |sql| db::projects::find_by_id(sql, id))
+            .await;
+        Ok(project?.map(Arc::new))
     }
 
     async fn find_project(&self, name: &str) -> Result<Option<Arc<Project>>, RegistryError> {

@@ -290,7 +290,7 @@ fn note(
     Ok(db::audit::insert(sql, &entry)?)
 }
 
-fn find(
+pub(super) fn find(
     sql: &mut dyn Sql,
     repository: i64,
     reference: &ManifestReference,
@@ -304,7 +304,7 @@ fn find(
 /// Sees that the repository has what the manifest names, in the lengths it says, and notes which blobs it keeps.
 ///
 /// A blob that another repository has does not count: naming a digest must not open what one may not read.
-fn check_contents(
+pub(super) fn check_contents(
     sql: &mut dyn Sql,
     repository: i64,
     name: &RepositoryName,
@@ -350,7 +350,7 @@ fn check_contents(
 }
 
 /// Moves a manifest to the trash, its tags with it.
-fn discard(
+pub(super) fn discard(
     sql: &mut dyn Sql,
     repository: &RepositoryRecord,
     name: &RepositoryName,

@@ -50,6 +50,14 @@ pub struct ListedUpload {
 }
 
 impl RegistryStorage {
+    /// What kind of storage it is, in the words of Harbor's API.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Local(_) => "filesystem",
+            Self::S3(_) => "s3",
+        }
+    }
+
     /// A new upload, of which nothing is stored yet. Touches neither disk nor network.
     pub fn begin(&self, algorithm: Algorithm) -> PendingUpload {
         match self {

@@ -1,8 +1,22 @@
 //! Harbor's management API, `/api/v2.0`: paths, fields, status codes and headers of its public description (version 2.15).
 
+mod artifact_view;
+mod artifacts;
+mod configurations;
+mod logs;
+mod members;
+mod metadata;
+mod paging;
+mod permissions;
 mod projects;
+mod repositories;
+mod robots;
+mod routes;
+mod search;
+mod session;
 mod system_info;
 mod times;
+mod users;
 
-pub(super) use projects::{create_project, get_project};
-pub(super) use system_info::get_volumes;
+pub(super) use paging::list_request;
+pub(super) use routes::table;
