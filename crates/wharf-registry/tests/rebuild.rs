@@ -12,7 +12,7 @@ use futures_util::stream;
 use wharf_oci::{Digest, MediaType};
 use wharf_registry::access::Principal;
 use wharf_registry::db::Database;
-use wharf_registry::projects::ProjectWish;
+use wharf_registry::projects::{Metadata, ProjectWish};
 use wharf_registry::records::{CheckWish, Finding};
 use wharf_registry::repositories::{ManifestPush, ManifestReference, RepositoryName};
 use wharf_registry::storage::{LocalStorage, RegistryStorage};
@@ -72,7 +72,7 @@ async fn registry_with_image(folder: &Path) -> (Registry, RepositoryName, Digest
     let registry = open(folder, "registry.db").await;
     let wish = ProjectWish {
         name: "team".to_owned(),
-        public: true,
+        metadata: Metadata::new(true),
     };
     let administrator = Principal::User {
         id: 1,

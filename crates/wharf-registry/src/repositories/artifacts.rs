@@ -14,7 +14,7 @@ use crate::db::{self, Sql, SqlError};
 use crate::error::RegistryError;
 use crate::listing::{ListRequest, Page};
 use crate::registry::Registry;
-use crate::storage::{BlobBody, on_disk};
+use crate::storage::StorageError;
 
 /// Most children, tags and accessories that are shown with an artifact.
 const SHOWN_LIMIT: u64 = 100;
@@ -155,11 +155,19 @@ impl Registry {
         })
     }
 
+    async fn read_config(&self, blob: &BlobRecord) -> Result<Bytes, StorageError> {
+        self.storage()
+            .read(&blob.key, 0..blob.size)
+            .await?
+            .collect()
+            .await
+    }
+
     /// Reads the config. One that is gone or no JSON is left out: the list is of use without it.
     async fn with_config(&self, found: Found) -> Result<Artifact, RegistryError> {
         let mut artifact = found.artifact;
         if let Some(blob) = found.config.filter(|blob| blob.size <= CONFIG_LIMIT_BYTES) {
-            let bytes = self.read_whole(&blob).await;
+            let bytes = self.read_config(&blob).await;
             let bytes = bytes.inspect_err(|error| {
                 tracing::warn!(digest = artifact.record.digest, %error, "a config cannot be read");
             });
@@ -168,32 +176,6 @@ impl Registry {
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         }
         Ok(artifact)
-    }
-
-    async fn read_whole(&self, blob: &BlobRecord) -> Result<Vec<u8>, RegistryError> {
-        let mut whole = Vec::new();
-        match self.storage().read(&blob.key, 0..blob.size).await? {
-            BlobBody::File { file, range } => {
-                let read = on_disk(move || {
-                    use std::os::unix::fs::FileExt as _;
-                    let length = usize::try_from(range.end - range.start).unwrap_or(0);
-                    let mut bytes = vec![0; length];
-                    file.read_exact_at(&mut bytes, range.start).map(|()| bytes)
-                });
-                let fault =
-                    |error: &dyn std::fmt::Display| RegistryError::Internal(error.to_string());
-                let bytes = read.await.map_err(|error| fault(&error))?;
-                whole = bytes.map_err(|error| fault(&error))?;
-            }
-            BlobBody::Bytes(bytes) => whole = bytes.to_vec(),
-            BlobBody::Stream(mut pieces) => {
-                while let Some(piece) = pieces.next().await {
-                    let piece: Bytes = piece?;
-                    whole.extend_from_slice(&piece);
-                }
-            }
-        }
-        Ok(whole)
     }
 }
 
