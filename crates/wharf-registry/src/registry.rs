@@ -36,29 +36,15 @@ struct Shared {
 }
 
 impl Registry {
-    /// A registry over a database and storage that belong together. It reads its keys, and gives back what a process held
-    /// that died.
+    /// A registry that is about to be served, over a database and storage that belong together. It reads its keys, and
+    /// gives back what a process held that died.
     pub async fn open(
         db: Database,
         storage: RegistryStorage,
         clock: Clock,
         settings: Settings,
     ) -> Result<Self, RegistryError> {
-        let memory = (!db.is_shared()).then(|| Arc::new(Memory::default()));
-        if let Some(memory) = memory.clone() {
-            db.on_change(move |changes| memory.forget(changes));
-        }
-        let registry = Self {
-            shared: Arc::new(Shared {
-                db,
-                storage,
-                clock,
-                settings,
-                identity: Identity::new(),
-                memory,
-                objects: ObjectCache::default(),
-            }),
-        };
+        let registry = Self::beside(db, storage, clock, settings);
         if !registry.db().is_shared() {
             registry
                 .db()
@@ -70,6 +56,30 @@ impl Registry {
         }
         registry.refresh_keys().await?;
         Ok(registry)
+    }
+
+    /// The same registry beside the process that serves it: to look at it, not to serve it.
+    pub fn beside(
+        db: Database,
+        storage: RegistryStorage,
+        clock: Clock,
+        settings: Settings,
+    ) -> Self {
+        let memory = (!db.is_shared()).then(|| Arc::new(Memory::default()));
+        if let Some(memory) = memory.clone() {
+            db.on_change(move |changes| memory.forget(changes));
+        }
+        Self {
+            shared: Arc::new(Shared {
+                db,
+                storage,
+                clock,
+                settings,
+                identity: Identity::new(),
+                memory,
+                objects: ObjectCache::default(),
+            }),
+        }
     }
 
     /// Looks after the registry until `stop` turns true: garbage, keys, sessions. What fails is logged and tried again.
@@ -94,9 +104,15 @@ impl Registry {
                     strays: minutes.is_multiple_of(MINUTES_OF_A_DAY),
                     ..GarbageWish::default()
                 };
+                let began = self.now();
                 match self.collect_garbage(wish).await {
                     Ok(report) if report == GarbageReport::default() => {}
-                    Ok(report) => tracing::info!(?report, "garbage was collected"),
+                    Ok(report) => {
+                        tracing::info!(?report, "garbage was collected");
+                        if let Err(error) = self.note_garbage_run(wish, report, began).await {
+                            failed("noting what was collected", &error);
+                        }
+                    }
                     Err(error) => failed("collecting garbage", &error),
                 }
                 let rest = self.settings().garbage.interval.as_micros();
@@ -111,6 +127,11 @@ impl Registry {
                 _ = stop.changed() => {}
             }
         }
+    }
+
+    /// How long the collector rests between two rounds.
+    pub fn garbage_interval(&self) -> Duration {
+        self.settings().garbage.interval
     }
 
     /// Whether storage can be used now.

@@ -16,6 +16,7 @@ pub mod artifacts;
 pub mod audit;
 pub mod blobs;
 pub mod garbage;
+pub mod garbage_runs;
 pub mod keys;
 pub mod manifests;
 pub mod members;

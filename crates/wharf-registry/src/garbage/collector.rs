@@ -15,7 +15,7 @@ const REST: Duration = Duration::from_millis(5);
 const STRAY_AGE: Duration = Duration::from_hours(24);
 
 /// What a round is to do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct GarbageWish {
     /// Only tell what would be given up now.
     pub dry_run: bool,

@@ -4,6 +4,7 @@
 //! file tries to prove the opposite.
 
 mod collector;
+mod runs;
 mod settings;
 #[cfg(test)]
 mod simulation;

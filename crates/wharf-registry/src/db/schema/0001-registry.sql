@@ -225,3 +225,14 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_at ON audit (at, id);
 CREATE INDEX audit_project ON audit (project, at, id);
+
+-- Rounds of the collector that somebody asked for or that did something.
+CREATE TABLE garbage_runs (
+    id {id},
+    actor {text} NOT NULL,
+    wish {text} NOT NULL,
+    status {text} NOT NULL,
+    report {text} NOT NULL,
+    began BIGINT NOT NULL,
+    ended BIGINT
+);

@@ -97,6 +97,12 @@ rights! {
     ReadConfiguration = Configuration Read;
     /// Changing the settings of the system.
     UpdateConfiguration = Configuration Update;
+    /// Seeing which rounds the collector made.
+    ListGarbageRuns = GarbageCollection List;
+    /// Reading what a round of the collector did.
+    ReadGarbageRun = GarbageCollection Read;
+    /// Asking the collector for a round.
+    CreateGarbageRun = GarbageCollection Create;
     /// Reading how much room storage has.
     ReadVolumes = SystemVolumes Read;
 }

@@ -3,6 +3,7 @@
 mod artifact_view;
 mod artifacts;
 mod configurations;
+mod garbage;
 mod logs;
 mod members;
 mod metadata;
@@ -16,6 +17,7 @@ mod search;
 mod session;
 mod system_info;
 mod times;
+mod trash;
 mod users;
 
 pub(super) use paging::list_request;

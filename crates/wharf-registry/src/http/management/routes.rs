@@ -3,8 +3,9 @@
 use http::Method;
 
 use super::{
-    artifacts as a, configurations, logs, members as m, metadata, permissions, projects as p,
-    repositories as r, robots as bot, search, session, system_info as system, users as u,
+    artifacts as a, configurations, garbage, logs, members as m, metadata, permissions,
+    projects as p, repositories as r, robots as bot, search, session, system_info as system, trash,
+    users as u,
 };
 use crate::http::health;
 use crate::http::route::Route;
@@ -48,6 +49,12 @@ fn system_wide() -> Vec<Route> {
         GET "/systeminfo" getSystemInfo = system::get_system_info;
         GET "/systeminfo/volumes" getVolumes = system::get_volumes;
         GET "/statistics" getStatistics = system::get_statistics;
+        GET "/system/gc" listGarbageRuns = garbage::list_runs;
+        GET "/system/gc/schedule" getGarbageSchedule = garbage::get_schedule;
+        POST "/system/gc/schedule" startGarbageRun = garbage::start_run;
+        PUT "/system/gc/schedule" setGarbageSchedule = garbage::start_run;
+        GET "/system/gc/{run}" getGarbageRun = garbage::get_run;
+        GET "/system/gc/{run}/log" getGarbageRunLog = garbage::get_run_log;
         GET "/search" search = search::search;
         GET "/configurations" getConfigurations = configurations::get_configurations;
         PUT "/configurations" updateConfigurations = configurations::update_configurations;
@@ -91,6 +98,9 @@ fn in_projects() -> Vec<Route> {
         GET "/projects/{project}/_deletable" isProjectDeletable = p::is_project_deletable;
         GET "/projects/{project}/logs" listProjectLogs = logs::list_project_log;
         GET "/projects/{project}/auditlog-exts" listProjectLogExts = logs::list_project_log;
+
+        GET "/projects/{project}/trash" listTrash = trash::list_trash;
+        POST "/projects/{project}/trash/{entry}/restore" restoreFromTrash = trash::restore_from_trash;
 
         GET "/projects/{project}/metadatas/" listMetadata = metadata::list_metadata;
         GET "/projects/{project}/metadatas" listMetadataBare = metadata::list_metadata;
