@@ -57,6 +57,18 @@ impl HttpError {
         self
     }
 
+    /// With a code of the distribution specification, which allows no others below `/v2/`.
+    #[must_use]
+    pub(super) fn of_distribution(mut self) -> Self {
+        self.code = match self.code {
+            "BAD_REQUEST" | "CONFLICT" | "PRECONDITION" => "UNSUPPORTED",
+            "NOT_FOUND" => "NAME_UNKNOWN",
+            "FORBIDDEN" => "DENIED",
+            known => known,
+        };
+        self
+    }
+
     /// The status.
     pub(super) fn status(&self) -> StatusCode {
         self.status

@@ -182,7 +182,10 @@ impl Server {
             csrf_token: None,
         };
         let outcome = self.route(request, peer, secure, &mut notes).await;
-        let mut response = outcome.unwrap_or_else(HttpError::into_response);
+        let mut response = outcome.unwrap_or_else(|error| match notes.path.strip_prefix("/v2/") {
+            Some(_) => error.of_distribution().into_response(),
+            None => error.into_response(),
+        });
         let csrf_token = notes.csrf_token.as_deref().map(HeaderValue::from_str);
         if let Some(Ok(token)) = csrf_token {
             response.headers_mut().insert(CSRF_TOKEN, token);

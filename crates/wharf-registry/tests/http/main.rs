@@ -1,4 +1,5 @@
-//! The registry and its enemies: a real server on loopback, and clients that keep to no rule.
+//! The registry over HTTP: what the distribution specification asks of it, clause by clause (`protocol`, see
+//! docs/conformance.md), and clients that keep to no rule.
 //!
 //! Whatever comes, the answer is the specification's error, and the next request is served. Never a 500, a panic or a hang.
 
@@ -13,6 +14,7 @@ mod disk;
 mod heads;
 mod listings;
 mod manifests;
+mod protocol;
 mod server;
 mod slow;
 mod tokens;
