@@ -4,6 +4,7 @@
 //! no compression, no HTTP), because it is the first thing that a fresh machine builds.
 
 mod bench;
+mod conformance;
 mod demo;
 mod packages;
 mod portal;
@@ -40,6 +41,8 @@ enum Command {
     Tidy(tidy::TidyArguments),
     /// Build, check or test the registry's portal in `ui/`
     Portal(portal::PortalArguments),
+    /// Run the OCI's conformance suite against the registry
+    Conformance(conformance::ConformanceArguments),
     /// Measure Wharf beside the other tools that are installed
     Bench(bench::BenchArguments),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::RecordGolden(arguments) => record_golden::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Portal(arguments) => portal::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
