@@ -44,8 +44,8 @@ pub fn http_request(
         .unwrap_or_else(|error| panic!("{method} {address}{path}: {error}"))
 }
 
-/// As [`http_request`], for servers that may fail.
-pub(crate) fn try_http_request(
+/// As [`http_request`], for servers that may end in the middle.
+pub fn try_http_request(
     address: &str,
     method: &str,
     path: &str,

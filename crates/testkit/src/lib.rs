@@ -24,18 +24,18 @@ mod tools;
 mod tree;
 
 pub use files::{read, write};
-pub use http::{HttpResponse, http_request};
+pub use http::{HttpResponse, http_request, try_http_request};
 pub use image::{
     Artifact, Blob, BuiltImage, BuiltIndex, BuiltLayer, Dialect, ImageBuilder, IndexBuilder,
     LayerCompression, bomb_layer, docker_archive, oci_archive, write_oci_layout,
 };
-pub use peers::{Peer, running_as_root, skip};
+pub use peers::{Peer, environment_number, running_as_root, skip};
 pub use process::{Output, ProgramCommand};
 pub use sandbox::Sandbox;
 pub use servers::{
-    DockerDaemon, Fault, FaultyS3, PassedRequest, PostgresServer, REGISTRY_PASSWORD, REGISTRY_USER,
-    RegistryBuilder, S3Server, ScriptedRegistry, ScriptedReply, ScriptedRequest, SearchServer,
-    TestRegistry,
+    ADMINISTRATOR, ADMINISTRATOR_PASSWORD, DockerDaemon, Fault, FaultyS3, PassedRequest,
+    PostgresServer, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, S3Server, ScriptedRegistry,
+    ScriptedReply, ScriptedRequest, SearchServer, TestRegistry, WharfRegistry, with_credentials,
 };
 pub use tar::{Entry, EntryKind, LongNames, TarBuilder};
 pub use tree::{TreeEntry, compare_trees, list_tree};

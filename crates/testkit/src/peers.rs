@@ -102,3 +102,12 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
                 && candidate.is_file()
         })
 }
+
+/// The number in a variable of the tests' own environment: how long a test that can be of any length shall be.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the tests' own wishes are read"
+)]
+pub fn environment_number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}

@@ -10,6 +10,7 @@ mod s3;
 mod scripted;
 mod search;
 mod server;
+mod wharf_registry;
 
 pub use dockerd::DockerDaemon;
 pub use faulty::{Fault, FaultyS3, PassedRequest};
@@ -18,3 +19,4 @@ pub use registry::{REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, TestRegist
 pub use s3::S3Server;
 pub use scripted::{ScriptedRegistry, ScriptedReply, ScriptedRequest};
 pub use search::SearchServer;
+pub use wharf_registry::{ADMINISTRATOR, ADMINISTRATOR_PASSWORD, WharfRegistry, with_credentials};

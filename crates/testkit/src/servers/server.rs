@@ -112,15 +112,17 @@ impl Server {
         }
         server.end();
         let waited = started.elapsed();
-        let log = server
-            .log
-            .lock()
-            .expect("no thread panics with the log")
-            .join("\n");
+        let log = server.log();
         Err(format!(
             "{} was not ready after {waited:?}; its log:\n{log}",
             program.display()
         ))
+    }
+
+    /// The beginning of what it has written.
+    pub(crate) fn log(&self) -> String {
+        let log = self.log.lock().expect("no thread panics with the log");
+        log.join("\n")
     }
 
     /// Ends the server by `signal` and waits for its end. Its files stay.
