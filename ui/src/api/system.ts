@@ -1,6 +1,6 @@
 /** The registry as a whole: what it is, how it fares, what it holds, its garbage collection. */
 
-import { get, getPage, type Page, type PageRequest } from "./http";
+import { call, get, getPage, type Page, type PageRequest } from "./http";
 
 export interface SystemInformation {
   harbor_version?: string;
@@ -37,8 +37,10 @@ export interface GarbageRun {
   id: number;
   job_name?: string;
   job_kind?: string;
-  /** JSON in a string: what it was told, and what it removed. */
+  /** What it was told, as JSON in a string. */
   job_parameters?: string;
+  /** What it did; Harbor itself has no such field. */
+  job_result?: string;
   job_status: string;
   creation_time?: string;
   update_time?: string;
@@ -68,4 +70,9 @@ export function listGarbageRuns(request: PageRequest, signal?: AbortSignal): Pro
 /** When the garbage collection runs; null when nothing is scheduled. */
 export function getGarbageSchedule(signal?: AbortSignal): Promise<GarbageSchedule | null> {
   return get("/system/gc/schedule", undefined, signal);
+}
+
+/** Collects garbage now, beside what runs by itself. */
+export async function startGarbageRun(): Promise<void> {
+  await call("POST", "/system/gc/schedule", { body: { schedule: { type: "Manual" } } });
 }

@@ -281,7 +281,11 @@ export const en = {
     parameters: "Details",
     runs: "Runs",
     schedule: "Schedule",
+    start: "Collect now",
+    startExplanation: "Nothing that an image or tag refers to is removed, and pushes and pulls go on.",
+    startQuestion: "Collect garbage now?",
     started: "Started",
+    startedNow: "The garbage collection has begun",
     unscheduled: "Not scheduled",
   },
   account: {

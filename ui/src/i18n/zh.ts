@@ -278,7 +278,11 @@ export const zh: Messages = {
     parameters: "详情",
     runs: "运行记录",
     schedule: "计划",
+    start: "立即回收",
+    startExplanation: "仍被镜像或标签引用的内容不会被删除，推送和拉取不受影响。",
+    startQuestion: "立即执行垃圾回收？",
     started: "开始时间",
+    startedNow: "垃圾回收已开始",
     unscheduled: "未设置计划",
   },
   account: {

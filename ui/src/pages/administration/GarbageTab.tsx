@@ -1,5 +1,6 @@
 import { Flex, type TableColumnsType } from "antd";
-import { type GarbageRun, getGarbageSchedule, listGarbageRuns } from "../../api/system";
+import { type GarbageRun, getGarbageSchedule, listGarbageRuns, startGarbageRun } from "../../api/system";
+import { ConfirmButton } from "../../components/ConfirmButton";
 import { Facts } from "../../components/Facts";
 import { ListTable } from "../../components/ListTable";
 import { Loading } from "../../components/Loading";
@@ -30,7 +31,7 @@ export function GarbageTab() {
     {
       key: "parameters",
       title: text.garbage.parameters,
-      render: (_, run) => <code className="step">{run.job_parameters}</code>,
+      render: (_, run) => <code className="step">{run.job_result || run.job_parameters}</code>,
     },
   ];
   return (
@@ -45,6 +46,17 @@ export function GarbageTab() {
           columns={columns}
           rowKey="id"
           empty={text.garbage.empty}
+          actions={
+            <ConfirmButton
+              label={text.garbage.start}
+              question={text.garbage.startQuestion}
+              explanation={text.garbage.startExplanation}
+              confirm={text.garbage.start}
+              done={text.garbage.startedNow}
+              change={startGarbageRun}
+              onDone={list.reload}
+            />
+          }
         />
       </Section>
     </Flex>

@@ -3,7 +3,7 @@
 /// Path and content of each file.
 #[rustfmt::skip]
 pub(super) const FILES: &[(&str, &[u8])] = &[
-    ("/assets/index-BpKmiH3e.js", include_bytes!("../../../../../ui/dist/assets/index-BpKmiH3e.js")),
+    ("/assets/index-CZrMrJst.js", include_bytes!("../../../../../ui/dist/assets/index-CZrMrJst.js")),
     ("/assets/index-CcSjrHsS.css", include_bytes!("../../../../../ui/dist/assets/index-CcSjrHsS.css")),
     ("/assets/rolldown-runtime-WkwZ5CU-.js", include_bytes!("../../../../../ui/dist/assets/rolldown-runtime-WkwZ5CU-.js")),
     ("/assets/vendor-BIrW9AU-.js", include_bytes!("../../../../../ui/dist/assets/vendor-BIrW9AU-.js")),
