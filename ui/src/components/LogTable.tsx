@@ -26,7 +26,11 @@ export function LogTable({ name, load }: Properties) {
     { key: "username", title: text.fields.username, dataIndex: "username" },
     { key: "operation", title: text.log.operation, dataIndex: "operation" },
     { key: "type", title: text.fields.type, dataIndex: "resource_type" },
-    { key: "resource", title: text.log.resource, dataIndex: "resource" },
+    {
+      key: "resource",
+      title: text.log.resource,
+      render: (_, entry) => <span className="step">{entry.resource}</span>,
+    },
   ];
   return (
     <ListTable
