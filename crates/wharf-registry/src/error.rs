@@ -106,6 +106,11 @@ pub enum RegistryError {
         /// What happened.
         reason: String,
     },
+    /// The registry is about to stop; what had come of an upload is kept.
+    #[error(
+        "the registry is being stopped; ask for the upload's offset and go on from there in a moment"
+    )]
+    Stopping,
     /// The length of the body is not what a header said.
     #[error("{said} bytes were announced, and {came} came")]
     SizeInvalid {
@@ -193,4 +198,10 @@ fn counted(missing: &[Digest]) -> String {
         [first, ..] => format!("{first} and {} more", missing.len() - 1),
         [] => "nothing".to_owned(),
     }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

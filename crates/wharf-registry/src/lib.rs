@@ -3,6 +3,7 @@
 pub mod access;
 pub mod accounts;
 pub mod audit;
+pub mod config;
 pub mod db;
 pub mod garbage;
 pub mod http;
@@ -15,13 +16,17 @@ pub mod storage;
 mod cache;
 mod clock;
 mod configuration;
+mod data_folder;
 mod error;
+mod metrics;
 mod random;
 mod registry;
 mod settings;
+pub mod tls;
 
 pub use clock::Clock;
 pub use configuration::{Configuration, ConfigurationChange};
+pub use data_folder::{DataFolder, DataFolderError};
 pub use error::RegistryError;
 pub use registry::Registry;
 pub use settings::Settings;

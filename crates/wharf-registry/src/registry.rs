@@ -10,7 +10,7 @@ use crate::cache::{Memory, ObjectCache};
 use crate::clock::Clock;
 use crate::db::{self, Database, Durability};
 use crate::error::RegistryError;
-use crate::garbage::{GarbageReport, GarbageWish};
+use crate::garbage::{GarbageFigures, GarbageReport, GarbageWish};
 use crate::settings::Settings;
 use crate::storage::{RegistryStorage, StorageRoom};
 
@@ -33,6 +33,7 @@ struct Shared {
     /// None over a database that others change too.
     memory: Option<Arc<Memory>>,
     objects: ObjectCache,
+    garbage: GarbageFigures,
 }
 
 impl Registry {
@@ -78,6 +79,7 @@ impl Registry {
                 identity: Identity::new(),
                 memory,
                 objects: ObjectCache::default(),
+                garbage: GarbageFigures::default(),
             }),
         }
     }
@@ -190,6 +192,11 @@ impl Registry {
     /// Small objects that were read a moment ago.
     pub(crate) fn objects(&self) -> &ObjectCache {
         &self.shared.objects
+    }
+
+    /// What the collector did so far.
+    pub(crate) fn garbage_figures(&self) -> &GarbageFigures {
+        &self.shared.garbage
     }
 
     /// What proving who somebody is needs.

@@ -162,3 +162,12 @@ pub fn stored_bytes(sql: &mut dyn Sql) -> Result<u64, SqlError> {
     )?;
     Ok(bytes.unwrap_or(0))
 }
+
+/// How many blobs there are, and how many bytes they have together. Looks at all of them.
+pub fn count(sql: &mut dyn Sql) -> Result<(u64, u64), SqlError> {
+    let row = sql.query_row(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM blobs",
+        &[],
+    )?;
+    Ok(row.map_or((0, 0), |mut row| (row.take(0), row.take(1))))
+}

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
+use super::figures::DatabaseFigures;
 use super::postgres::{Postgres, PostgresSettings};
 use super::sql::{Cause, Change, Sql, SqlError};
 use super::sqlite::Sqlite;
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 pub struct Database {
     backend: Backend,
     listener: Listener,
+    figures: Arc<DatabaseFigures>,
 }
 
 /// Who is told what a commit touched, before anybody else.
@@ -113,6 +115,7 @@ impl Database {
         Ok(Self {
             backend: Backend::Sqlite(Sqlite::open(path, clock, listener.clone())?),
             listener,
+            figures: Arc::default(),
         })
     }
 
@@ -122,6 +125,7 @@ impl Database {
         Ok(Self {
             backend: Backend::Postgres(Postgres::open(settings, clock)?),
             listener: Listener::default(),
+            figures: Arc::default(),
         })
     }
 
@@ -146,7 +150,8 @@ impl Database {
             Backend::Sqlite(sqlite) => sqlite.read(job),
             Backend::Postgres(postgres) => postgres.read(job),
         }
-        answer.await.unwrap_or_else(|_| Err(stopped().into()))
+        let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
+        self.figures.of_read(answered).await
     }
 
     /// Changes, in one serialisable transaction that is rolled back when `change` fails. It may be run more than once,
@@ -171,7 +176,13 @@ impl Database {
             Backend::Sqlite(sqlite) => sqlite.write(job),
             Backend::Postgres(postgres) => postgres.write(job),
         }
-        answer.await.unwrap_or_else(|_| Err(stopped().into()))
+        let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
+        self.figures.of_write(answered).await
+    }
+
+    /// What was counted so far.
+    pub(crate) fn figures(&self) -> &DatabaseFigures {
+        &self.figures
     }
 
     /// Has `listener` told what each commit touches, after it and before anybody is answered. Once; a shared database tells

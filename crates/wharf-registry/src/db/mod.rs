@@ -5,6 +5,7 @@
 //! single facts and changes; what belongs together in one transaction is put together by the rooms that use them.
 
 mod database;
+mod figures;
 mod listing;
 mod postgres;
 mod schema;

@@ -158,3 +158,9 @@ pub fn delete_leased(sql: &mut dyn Sql, id: &str, lease: &str) -> Result<bool, S
     )?;
     Ok(deleted > 0)
 }
+
+/// How many uploads there are that are neither finished nor given up.
+pub fn count(sql: &mut dyn Sql) -> Result<u64, SqlError> {
+    let count = sql.query_value("SELECT COUNT(*) FROM uploads", &[])?;
+    Ok(count.unwrap_or(0))
+}

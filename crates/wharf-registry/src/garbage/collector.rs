@@ -73,6 +73,7 @@ impl Registry {
         }
         self.delete_all_objects(&mut report).await?;
         self.remove_hidden_repositories(grace).await?;
+        self.garbage_figures().add(&report);
         Ok(report)
     }
 

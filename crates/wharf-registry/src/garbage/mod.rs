@@ -4,6 +4,7 @@
 //! file tries to prove the opposite.
 
 mod collector;
+mod figures;
 mod runs;
 mod settings;
 #[cfg(test)]
@@ -11,4 +12,5 @@ mod simulation;
 mod steps;
 
 pub use collector::{GarbageReport, GarbageWish};
+pub(crate) use figures::GarbageFigures;
 pub use settings::GarbageSettings;

@@ -13,6 +13,7 @@ use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -187,7 +188,7 @@ impl RequestBody {
                 },
                 Some(Err(error)) => {
                     self.incoming = None;
-                    return Some(Err(BodyError(error.to_string())));
+                    return Some(Err(BodyError::Broken(error.to_string())));
                 }
             }
         }
@@ -224,26 +225,42 @@ async fn discard(mut body: Incoming) {
     }
 }
 
+/// How long the body of a request is waited for.
+pub(super) struct Patience {
+    /// In which at least [`PROGRESS_BYTES`] have to come.
+    pub(super) silence: Duration,
+    /// Turns true when nothing more is waited for.
+    pub(super) ending: watch::Receiver<bool>,
+}
+
 /// The body of a request as pieces. A client that sends less than [`PROGRESS_BYTES`] in the time of `patience` is given up.
-pub(super) fn upload_body(body: RequestBody, patience: Duration) -> UploadBody {
+pub(super) fn upload_body(body: RequestBody, patience: Patience) -> UploadBody {
     struct Arriving {
         body: RequestBody,
+        patience: Patience,
         deadline: Instant,
         bytes: usize,
     }
     let arriving = Arriving {
         body,
-        deadline: Instant::now() + patience,
+        deadline: Instant::now() + patience.silence,
+        patience,
         bytes: 0,
     };
     Box::pin(stream::unfold(Some(arriving), move |arriving| async move {
         let mut arriving = arriving?;
-        match tokio::time::timeout_at(arriving.deadline, arriving.body.next()).await {
+        let came = tokio::select! {
+            came = tokio::time::timeout_at(arriving.deadline, arriving.body.next()) => came,
+            _told_or_gone = arriving.patience.ending.wait_for(|ending| *ending) => {
+                return Some((Err(BodyError::Stopping), None));
+            }
+        };
+        match came {
             Ok(Some(Ok(piece))) => {
                 arriving.bytes += piece.len();
                 if arriving.bytes >= PROGRESS_BYTES {
                     arriving.bytes = 0;
-                    arriving.deadline = Instant::now() + patience;
+                    arriving.deadline = Instant::now() + arriving.patience.silence;
                 }
                 Some((Ok(piece), Some(arriving)))
             }
@@ -252,9 +269,9 @@ pub(super) fn upload_body(body: RequestBody, patience: Duration) -> UploadBody {
             Err(_elapsed) => {
                 // Its rest would come as slowly.
                 arriving.body.incoming = None;
-                let (bytes, seconds) = (arriving.bytes, patience.as_secs());
+                let (bytes, seconds) = (arriving.bytes, arriving.patience.silence.as_secs());
                 let reason = format!("no more than {bytes} bytes came in {seconds} seconds");
-                Some((Err(BodyError(reason)), None))
+                Some((Err(BodyError::Broken(reason)), None))
             }
         }
     }))
@@ -264,7 +281,7 @@ pub(super) fn upload_body(body: RequestBody, patience: Duration) -> UploadBody {
 pub(super) async fn whole_body(
     body: RequestBody,
     limit: usize,
-    patience: Duration,
+    patience: Patience,
     too_large: impl FnOnce() -> HttpError,
 ) -> Result<Vec<u8>, HttpError> {
     if body.announced() > limit as u64 {
@@ -273,7 +290,7 @@ pub(super) async fn whole_body(
     let mut whole = Vec::new();
     let mut pieces = upload_body(body, patience);
     while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| RegistryError::BodyIncomplete { reason: error.0 })?;
+        let piece = piece.map_err(RegistryError::from)?;
         if whole.len() + piece.len() > limit {
             return Err(too_large());
         }

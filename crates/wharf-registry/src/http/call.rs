@@ -6,10 +6,11 @@ use std::sync::Arc;
 use http::header::{HOST, HeaderName};
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-use super::body::{RequestBody, upload_body, whole_body};
+use super::body::{Patience, RequestBody, upload_body, whole_body};
 use super::error::HttpError;
+use super::figures::ServerFigures;
 use super::path::PathParts;
 use super::query::Query;
 use super::server::ServerSettings;
@@ -45,6 +46,10 @@ pub(crate) struct Call {
     /// Who asks.
     pub(crate) requester: Requester,
     pub(super) body: Mutex<Option<RequestBody>>,
+    /// What the server counts.
+    pub(crate) figures: Arc<ServerFigures>,
+    /// Turns true when the request has to come to its end.
+    pub(super) ending: Arc<watch::Sender<bool>>,
 }
 
 impl Call {
@@ -103,7 +108,7 @@ impl Call {
     /// The body in pieces. It can be taken once; then there is none.
     pub(crate) async fn take_body(&self) -> UploadBody {
         match self.body.lock().await.take() {
-            Some(body) => upload_body(body, self.registry.settings().body_timeout),
+            Some(body) => upload_body(body, self.patience()),
             None => Box::pin(futures_util::stream::empty()),
         }
     }
@@ -117,8 +122,14 @@ impl Call {
         let Some(body) = self.body.lock().await.take() else {
             return Ok(Vec::new());
         };
-        let patience = self.registry.settings().body_timeout;
-        whole_body(body, limit, patience, too_large).await
+        whole_body(body, limit, self.patience(), too_large).await
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            silence: self.registry.settings().body_timeout,
+            ending: self.ending.subscribe(),
+        }
     }
 
     /// The body as a JSON document.

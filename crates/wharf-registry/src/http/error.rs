@@ -25,6 +25,31 @@ pub(crate) struct HttpError {
     cause: Option<Box<RegistryError>>,
 }
 
+/// Which part of the server is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Storage.
+    Storage,
+    /// The database.
+    Database,
+    /// The program itself.
+    Program,
+}
+
+impl Fault {
+    /// All of them, in order.
+    pub(super) const ALL: [Self; 3] = [Self::Storage, Self::Database, Self::Program];
+
+    /// The word that figures have for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Database => "database",
+            Self::Program => "program",
+        }
+    }
+}
+
 impl HttpError {
     /// An error of its own.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -72,6 +97,15 @@ impl HttpError {
     /// The status.
     pub(super) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Which part of the server is at fault, if it is the server's.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        Some(match self.cause.as_deref()? {
+            RegistryError::Storage(_) => Fault::Storage,
+            RegistryError::Database(_) => Fault::Database,
+            _ => Fault::Program,
+        })
     }
 
     /// The answer. What the server itself did wrong is logged here, once.
@@ -128,6 +162,8 @@ impl From<RegistryError> for HttpError {
             E::UploadBusy { .. } => told(StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
             E::UploadRange { .. } => told(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
             E::BodyIncomplete { .. } => told(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
+            E::Stopping => told(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
+                .header(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS)),
             E::SizeInvalid { .. } => told(StatusCode::BAD_REQUEST, "SIZE_INVALID"),
             E::DigestMismatch { .. } | E::DigestInvalid { .. } => {
                 told(StatusCode::BAD_REQUEST, "DIGEST_INVALID")

@@ -8,24 +8,35 @@ use super::admission::Everybody;
 use super::answer::{Answer, Outcome};
 use super::body::Body;
 use super::call::Call;
+use crate::registry::Registry;
 
 /// `GET /livez`: the process answers.
 pub(super) async fn is_alive(_call: Call, _caller: Everybody) -> Outcome {
-    Ok(text(StatusCode::OK, "ok\n"))
+    Ok(alive())
 }
 
 /// `GET /readyz`: database and storage answer too. The log says why not.
 pub(super) async fn is_ready(call: Call, _caller: Everybody) -> Outcome {
-    let unwell: Vec<&str> = components(&call)
+    Ok(ready(&call.registry).await)
+}
+
+/// That the process answers.
+pub(super) fn alive() -> Answer {
+    text(StatusCode::OK, "ok\n")
+}
+
+/// Whether all parts work.
+pub(super) async fn ready(registry: &Registry) -> Answer {
+    let unwell: Vec<&str> = components(registry)
         .await
         .into_iter()
         .filter_map(|(name, is_well)| (!is_well).then_some(name))
         .collect();
     if unwell.is_empty() {
-        return Ok(text(StatusCode::OK, "ok\n"));
+        return alive();
     }
     let said = format!("not ready: {}\n", unwell.join(", "));
-    Ok(text(StatusCode::SERVICE_UNAVAILABLE, said))
+    text(StatusCode::SERVICE_UNAVAILABLE, said)
 }
 
 /// `GET /api/v2.0/ping`.
@@ -36,7 +47,7 @@ pub(super) async fn ping(_call: Call, _caller: Everybody) -> Outcome {
 /// `GET /api/v2.0/health`: each part of the registry, in Harbor's form.
 pub(super) async fn report_health(call: Call, _caller: Everybody) -> Outcome {
     let word = |is_well| if is_well { "healthy" } else { "unhealthy" };
-    let components = components(&call).await;
+    let components = components(&call.registry).await;
     let all_are_well = components.iter().all(|(_, is_well)| *is_well);
     let components: Vec<_> = components
         .into_iter()
@@ -48,9 +59,9 @@ pub(super) async fn report_health(call: Call, _caller: Everybody) -> Outcome {
     })))
 }
 
-async fn components(call: &Call) -> [(&'static str, bool); 3] {
-    let storage = call.registry.check_storage().await;
-    let database = call.registry.check_database().await;
+async fn components(registry: &Registry) -> [(&'static str, bool); 3] {
+    let storage = registry.check_storage().await;
+    let database = registry.check_database().await;
     [
         ("core", true),
         ("database", database.is_ok()),

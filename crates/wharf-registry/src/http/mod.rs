@@ -1,13 +1,17 @@
 //! HTTP: the one table of routes, and what stands around it. The only folder of this crate that knows HTTP types.
 
 mod admission;
+mod allowance;
 mod answer;
 mod body;
 mod call;
 mod challenge;
+mod connections;
+mod counted;
 mod credentials;
 mod distribution;
 mod error;
+mod figures;
 mod health;
 mod management;
 mod path;

@@ -4,6 +4,7 @@
 use http::Method;
 
 use super::distribution as v2;
+use super::figures;
 use super::health;
 use super::management;
 use super::route::{Route, RouteDescription};
@@ -41,6 +42,7 @@ fn server() -> Vec<Route> {
     vec![
         Route::new(GET, "/livez", "isAlive", health::is_alive),
         Route::new(GET, "/readyz", "isReady", health::is_ready),
+        Route::new(GET, "/metrics", "readMetrics", figures::read_metrics),
         Route::new(
             GET,
             "/service/token",

@@ -1,41 +1,34 @@
-//! The server: connections in, requests to their routes.
+//! The server: requests to their routes.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, HOST, HeaderValue};
+use http::header::{ALLOW, HOST, HeaderValue, RETRY_AFTER};
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Mutex, watch};
 
 use super::admission::Requirement;
+use super::allowance::Allowances;
+use super::answer::Answer;
 use super::body::{Body, RequestBody};
 use super::call::Call;
 use super::credentials::{CSRF_TOKEN, identify, nobody};
 use super::error::HttpError;
+use super::figures::{self, OperationIndex, ServerFigures};
+use super::health;
 use super::path::PathParts;
-use super::patient_stream::PatientStream;
 use super::portal;
 use super::query::Query;
 use super::route::Route;
 use super::routes;
+use crate::config::MetricsConfig;
 use crate::registry::Registry;
 
 /// Longest path and query.
 const TARGET_LIMIT_BYTES: usize = 8 << 10;
-/// Most a connection buffers of what it reads.
-const BUFFER_BYTES: usize = 64 << 10;
-/// Most header lines of a request.
-const HEADER_LIMIT: usize = 100;
 
 /// What a server is told at start.
 #[derive(Debug, Clone)]
@@ -50,6 +43,10 @@ pub struct ServerSettings {
     pub write_timeout: Duration,
     /// How long requests may go on after the server was told to stop.
     pub shutdown_grace: Duration,
+    /// How many requests a second one client may make.
+    pub requests_per_second: Option<u32>,
+    /// Who may read the figures.
+    pub metrics: MetricsConfig,
 }
 
 impl Default for ServerSettings {
@@ -60,6 +57,8 @@ impl Default for ServerSettings {
             header_timeout: Duration::from_mins(1),
             write_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(30),
+            requests_per_second: None,
+            metrics: MetricsConfig::default(),
         }
     }
 }
@@ -69,6 +68,7 @@ struct Notes {
     method: Method,
     path: String,
     operation: &'static str,
+    index: OperationIndex,
     actor: String,
     /// Not for the log: what the answer tells the page of a session.
     csrf_token: Option<String>,
@@ -77,13 +77,17 @@ struct Notes {
 /// Answers requests for a registry.
 #[derive(Clone)]
 pub struct Server {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     registry: Registry,
-    settings: Arc<ServerSettings>,
+    pub(super) settings: Arc<ServerSettings>,
+    /// Turns true when requests under way have to come to their end.
+    pub(super) ending: Arc<watch::Sender<bool>>,
     routes: Vec<Route>,
+    pub(super) figures: Arc<ServerFigures>,
+    allowances: Option<Allowances>,
 }
 
 impl std::fmt::Debug for Server {
@@ -97,95 +101,47 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server for `registry`.
     pub fn new(registry: Registry, settings: ServerSettings) -> Self {
+        let routes = routes::table();
+        let figures = ServerFigures::new(routes.iter().map(|route| route.operation));
         Self {
             shared: Arc::new(Shared {
                 registry,
+                allowances: settings.requests_per_second.map(Allowances::new),
+                figures: Arc::new(figures),
                 settings: Arc::new(settings),
-                routes: routes::table(),
+                ending: Arc::new(watch::Sender::new(false)),
+                routes,
             }),
         }
     }
 
-    /// Serves connections of `listener` until `stop` turns true, then lets requests under way come to their end.
-    pub async fn serve(&self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-        let places = Arc::new(Semaphore::new(self.shared.settings.connection_limit));
-        let mut connections = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = accept(&listener, &places) => accepted,
-                () = stopped(&mut stop) => break,
-            };
-            while connections.try_join_next().is_some() {}
-            let Some((stream, peer, place)) = accepted else {
-                continue;
-            };
-            let server = self.clone();
-            let stop = stop.clone();
-            connections.spawn(async move {
-                server.serve_connection(stream, peer, false, stop).await;
-                drop(place);
-            });
-        }
-        drop(listener);
-        let all_ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shared.settings.shutdown_grace, all_ended)
-            .await
-            .is_err()
-        {
-            tracing::warn!("connections that did not end in time are cut off");
-        }
-    }
-
-    async fn serve_connection(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: SocketAddr,
-        secure: bool,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let service = service_fn(move |request| {
-            let server = self.clone();
-            async move { Ok::<_, Infallible>(server.answer(request, peer, secure).await) }
-        });
-        let stream = PatientStream::new(stream, self.shared.settings.write_timeout);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.shared.settings.header_timeout)
-            .max_headers(HEADER_LIMIT)
-            .max_buf_size(BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        let outcome = tokio::select! {
-            outcome = connection.as_mut() => outcome,
-            () = stopped(&mut stop) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = outcome {
-            tracing::debug!(%peer, %error, "a connection ended early");
-        }
-    }
-
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
         secure: bool,
     ) -> Response<Body> {
         let started = Instant::now();
+        let figures = &self.shared.figures;
+        let _in_flight = figures.in_flight.enter();
         let mut notes = Notes {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             operation: "",
+            index: figures.unknown(),
             actor: String::new(),
             csrf_token: None,
         };
         let outcome = self.route(request, peer, secure, &mut notes).await;
+        if let Err(error) = &outcome {
+            figures.failed(error);
+        }
         let mut response = outcome.unwrap_or_else(|error| match notes.path.strip_prefix("/v2/") {
             Some(_) => error.of_distribution().into_response(),
             None => error.into_response(),
         });
+        let time = started.elapsed();
+        figures.answered(notes.index, response.status(), time);
         let csrf_token = notes.csrf_token.as_deref().map(HeaderValue::from_str);
         if let Some(Ok(token)) = csrf_token {
             response.headers_mut().insert(CSRF_TOKEN, token);
@@ -199,9 +155,28 @@ impl Server {
             actor = notes.actor,
             status = response.status().as_u16(),
             bytes = hyper::body::Body::size_hint(response.body()).exact(),
-            microseconds = started.elapsed().as_micros(),
+            microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
         );
         response
+    }
+
+    /// Answers where only figures and health are served, to everybody.
+    pub(super) async fn answer_figures(&self, request: Request<Incoming>) -> Response<Body> {
+        let registry = &self.shared.registry;
+        let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
+        let answer = match request.uri().path() {
+            "/metrics" if is_reading => {
+                Ok(figures::page(self.shared.figures.expose(registry).await))
+            }
+            "/livez" if is_reading => Ok(health::alive()),
+            "/readyz" if is_reading => Ok(health::ready(registry).await),
+            _ => Err(HttpError::new(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                "only /metrics, /livez and /readyz are served here",
+            )),
+        };
+        answer.map_or_else(HttpError::into_response, Answer::into_response)
     }
 
     async fn route(
@@ -223,6 +198,17 @@ impl Server {
                 format!("path and query are longer than {TARGET_LIMIT_BYTES} bytes"),
             ));
         }
+        if let Some(allowances) = &self.shared.allowances
+            && !allowances.take(peer.ip(), Instant::now())
+        {
+            self.shared.figures.refused_for_haste.increment();
+            return Err(HttpError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "TOOMANYREQUESTS",
+                "too many requests from your address; go on more slowly",
+            )
+            .header(RETRY_AFTER, HeaderValue::from_static("1")));
+        }
         let found = self.shared.find(&head.method, path);
         if let Err(refusal) = &found
             && refusal.status() == StatusCode::NOT_FOUND
@@ -230,10 +216,12 @@ impl Server {
             && let Some(page) = portal::answer(path, &head.headers)
         {
             notes.operation = "getPortal";
+            notes.index = self.shared.figures.portal();
             return Ok(page.into_response());
         }
-        let (route, parts) = found?;
+        let (index, route, parts) = found?;
         notes.operation = route.operation;
+        notes.index = index;
         let query = Query::parse(query).ok_or_else(|| {
             HttpError::bad_request("the query has a broken escape or too many parameters")
         })?;
@@ -249,6 +237,8 @@ impl Server {
             secure,
             requester: nobody(),
             body: Mutex::new(Some(body)),
+            figures: Arc::clone(&self.shared.figures),
+            ending: Arc::clone(&self.shared.ending),
         };
         if route.requirement != Requirement::Open {
             let caller = identify(&call).await?;
@@ -262,10 +252,14 @@ impl Server {
 
 impl Shared {
     /// The route of a request, or why there is none.
-    fn find(&self, method: &Method, path: &str) -> Result<(&Route, PathParts), HttpError> {
+    fn find(
+        &self,
+        method: &Method,
+        path: &str,
+    ) -> Result<(OperationIndex, &Route, PathParts), HttpError> {
         let components: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
         let mut allowed = Vec::new();
-        for route in &self.routes {
+        for (index, route) in self.routes.iter().enumerate() {
             let Some(named) = route.pattern.matches(&components) else {
                 continue;
             };
@@ -275,7 +269,7 @@ impl Shared {
                         "the path has a broken escape, or a slash that is escaped",
                     )
                 })?;
-                return Ok((route, parts));
+                return Ok((OperationIndex(index), route, parts));
             }
             allowed.push(route.method.as_str());
         }
@@ -317,37 +311,4 @@ fn check_host(head: &http::request::Parts) -> Result<(), HttpError> {
     Err(HttpError::bad_request(
         "a request needs one Host header with a host and perhaps a port",
     ))
-}
-
-/// Waits until the server is told to stop, or whoever could tell it is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // Both mean the same, and the value is of no use.
-    let _told_or_gone = stop.wait_for(|stop| *stop).await.is_ok();
-}
-
-type Accepted = (
-    tokio::net::TcpStream,
-    SocketAddr,
-    tokio::sync::OwnedSemaphorePermit,
-);
-
-/// The next connection, when there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
-    // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // Answers are written whole; waiting for more to send would only delay them.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%peer, %error, "a connection ended before it began");
-            }
-            Some((stream, peer, place))
-        }
-        Err(error) => {
-            // No file descriptors are left, or the client is gone again: others get through when some end.
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            None
-        }
-    }
 }

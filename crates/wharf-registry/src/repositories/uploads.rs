@@ -26,8 +26,23 @@ pub type UploadBody = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send
 
 /// Why a body ended early.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct BodyError(pub String);
+pub enum BodyError {
+    /// The client went away, or sent too slowly.
+    #[error("{0}")]
+    Broken(String),
+    /// This registry is about to stop.
+    #[error("the registry is being stopped")]
+    Stopping,
+}
+
+impl From<BodyError> for RegistryError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Broken(reason) => Self::BodyIncomplete { reason },
+            BodyError::Stopping => Self::Stopping,
+        }
+    }
+}
 
 /// Which bytes a chunk says it has (`Content-Range`): the first and the last, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -370,7 +385,7 @@ impl<'a> Lease<'a> {
         loop {
             match tokio::time::timeout(RENEWAL, body.next()).await {
                 Ok(Some(bytes)) => {
-                    writer.write(bytes.map_err(incomplete)?).await?;
+                    writer.write(bytes?).await?;
                     self.registry.check_blob_limit(writer.offset())?;
                 }
                 Ok(None) => return Ok(()),
@@ -528,10 +543,6 @@ fn check_length(range: Option<ByteRange>, came: u64) -> Result<(), RegistryError
         }),
         _ => Ok(()),
     }
-}
-
-fn incomplete(error: BodyError) -> RegistryError {
-    RegistryError::BodyIncomplete { reason: error.0 }
 }
 
 fn finish_error(error: FinishError) -> RegistryError {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
@@ -12,7 +13,7 @@ use super::secret::{Secret, SecretError};
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Object storage, as a configuration file describes it. Only `bucket` must be there.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct S3Config {
     /// The bucket, which must exist.
@@ -21,6 +22,7 @@ pub struct S3Config {
     #[serde(default = "default_region")]
     pub region: String,
     /// Where the service is: `https://s3.example.com`, `http://127.0.0.1:9000`. Without it, AWS in `region`.
+    #[schemars(with = "Option<String>")]
     pub endpoint: Option<Url>,
     /// What all keys begin with, so that several registries can share a bucket.
     #[serde(default)]
@@ -132,7 +134,7 @@ impl S3Config {
     }
 
     /// Refuses what a person can only have written by mistake.
-    pub(super) fn check(&self) -> Result<(), S3ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), S3ConfigError> {
         if !self.prefix.is_empty() && crate::storage::ObjectKey::parse(&self.prefix).is_none() {
             return Err(S3ConfigError::Prefix {
                 prefix: self.prefix.clone(),

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Longest file that is read as a secret, in bytes.
 const FILE_LIMIT_BYTES: usize = 64 << 10;
 
 /// A secret, which is never printed: `"text"`, `{ file = "/run/secrets/key" }` or `{ environment = "NAME" }`.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Secret {
     /// The secret itself.
@@ -21,7 +22,7 @@ pub enum Secret {
 }
 
 /// The file that holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretFile {
     /// Its path.
@@ -29,7 +30,7 @@ pub struct SecretFile {
 }
 
 /// The variable that holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretVariable {
     /// Its name.
