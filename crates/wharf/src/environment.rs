@@ -38,6 +38,14 @@ pub(crate) const VARIABLES: &[Variable] = &[
         meaning: "Password of the first administrator that `wharf registry serve` makes at its first start",
     },
     Variable {
+        name: "NOTIFY_SOCKET",
+        meaning: "Where `wharf registry serve` tells systemd that it serves, and that it stops; set by systemd",
+    },
+    Variable {
+        name: "LISTEN_PID, LISTEN_FDS",
+        meaning: "A socket that systemd holds for `wharf registry serve`; set by systemd",
+    },
+    Variable {
         name: "DOCKER_CONFIG",
         meaning: "Folder of Docker's `config.json` (default `~/.docker`); `--config` wins",
     },
@@ -122,6 +130,10 @@ pub(crate) struct Environment {
     pub(crate) wharf_config: Option<PathBuf>,
     pub(crate) wharf_log: Option<String>,
     pub(crate) registry_admin_password: Option<String>,
+    pub(crate) notify_socket: Option<OsString>,
+    /// For which process sockets were opened, and how many.
+    pub(crate) listen_pid: Option<u32>,
+    pub(crate) listen_fds: Option<u32>,
     pub(crate) docker_config: Option<PathBuf>,
     pub(crate) docker_auth_config: Option<String>,
     pub(crate) docker_default_platform: Option<String>,
@@ -160,6 +172,15 @@ impl Environment {
         environment
     }
 
+    /// A variable that a configuration names as the place of a secret.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the environment"
+    )]
+    pub(crate) fn secret(name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
     /// Reads through a function, which tests give. An empty variable is one that is not set.
     pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let raw = |name: &str| lookup(name).filter(|value| !value.is_empty());
@@ -171,6 +192,9 @@ impl Environment {
             wharf_config: path("WHARF_CONFIG"),
             wharf_log: text("WHARF_LOG"),
             registry_admin_password: text("WHARF_REGISTRY_ADMIN_PASSWORD"),
+            notify_socket: raw("NOTIFY_SOCKET"),
+            listen_pid: text("LISTEN_PID").and_then(|number| number.parse().ok()),
+            listen_fds: text("LISTEN_FDS").and_then(|number| number.parse().ok()),
             docker_config: path("DOCKER_CONFIG"),
             docker_auth_config: text("DOCKER_AUTH_CONFIG"),
             docker_default_platform: text("DOCKER_DEFAULT_PLATFORM"),

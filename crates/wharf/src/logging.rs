@@ -4,9 +4,14 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
+use wharf_registry::config::{LogConfig, LogFormat as RegistryLogFormat, LogLevel};
+
+use crate::arguments::Run;
 
 /// What is logged unless something else is asked for.
 const DEFAULT_LEVEL: &str = "warn";
+/// Under this name the registry logs each request.
+const REQUESTS: &str = "access";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,36 +34,93 @@ pub(crate) enum LoggingError {
     Start(String),
 }
 
+/// When logging begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogStart {
+    /// Before the command runs.
+    Now,
+    /// When the command has read a configuration of its own.
+    Later,
+}
+
+impl LogStart {
+    /// Services have a configuration of their own.
+    pub(crate) fn of(run: Run) -> Self {
+        match run {
+            Run::Service(_) => Self::Later,
+            Run::Nothing | Run::Local(_) | Run::Networked(_) => Self::Now,
+        }
+    }
+}
+
 /// What the options, the environment and the files say, in this order.
-#[derive(Debug, Default)]
-pub(crate) struct LogWishes<'a> {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogWishes {
     /// `--log-level`, or `debug` for `--debug`.
-    pub(crate) level_option: Option<&'a str>,
+    pub(crate) level_option: Option<String>,
+    /// `--log-format`.
+    pub(crate) format_option: Option<String>,
     /// `WHARF_LOG`.
-    pub(crate) filters: Option<&'a str>,
+    pub(crate) filters: Option<String>,
     /// `log-level` of `wharf.toml`.
-    pub(crate) level_file: Option<&'a str>,
-    /// `--log-format`, or `log-format` of `wharf.toml`.
-    pub(crate) format: Option<&'a str>,
+    pub(crate) level_file: Option<String>,
+    /// `log-format` of `wharf.toml`.
+    pub(crate) format_file: Option<String>,
+    /// Whether a service logs each request.
+    pub(crate) requests: bool,
+}
+
+impl LogWishes {
+    /// With what a service's own file says instead of `wharf.toml`.
+    pub(crate) fn of_service(self, log: &LogConfig) -> Self {
+        let level = match log.level {
+            LogLevel::Trace => "trace",
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+            LogLevel::Off => "off",
+        };
+        let format = match log.format {
+            RegistryLogFormat::Text => "text",
+            RegistryLogFormat::Json => "json",
+        };
+        Self {
+            level_file: Some(level.to_owned()),
+            format_file: Some(format.to_owned()),
+            requests: log.requests,
+            ..self
+        }
+    }
+
+    fn filter(&self) -> Result<EnvFilter, LoggingError> {
+        if let (None, Some(filters)) = (&self.level_option, &self.filters) {
+            return EnvFilter::try_new(filters)
+                .map_err(|error| LoggingError::Filters(error.to_string()));
+        }
+        let chosen = self.level_option.as_ref().or(self.level_file.as_ref());
+        let level = level(chosen.map_or(DEFAULT_LEVEL, String::as_str))?;
+        Ok(EnvFilter::new(if self.requests {
+            level.to_owned()
+        } else {
+            format!("{level},{REQUESTS}=off")
+        }))
+    }
 }
 
 /// Starts to log, once in the life of the process.
-pub(crate) fn start(wishes: &LogWishes<'_>) -> Result<(), LoggingError> {
-    let filter = match (wishes.level_option, wishes.filters) {
-        (None, Some(filters)) => {
-            EnvFilter::try_new(filters).map_err(|error| LoggingError::Filters(error.to_string()))?
-        }
-        (option, _) => EnvFilter::new(level(
-            option.or(wishes.level_file).unwrap_or(DEFAULT_LEVEL),
-        )?),
-    };
+pub(crate) fn start(wishes: &LogWishes) -> Result<(), LoggingError> {
     // Where stderr leads to a full disk or a closed pipe, a line is lost: its complaint would go to stderr, and panic.
     let logger = fmt()
-        .with_env_filter(filter)
+        .with_env_filter(wishes.filter()?)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
-    let started = match format(wishes.format)? {
-        LogFormat::Json => logger.json().try_init(),
+    let wish = wishes
+        .format_option
+        .as_ref()
+        .or(wishes.format_file.as_ref());
+    let started = match format(wish.map(String::as_str))? {
+        LogFormat::Json => logger.json().flatten_event(true).try_init(),
         LogFormat::Text => logger.with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
     started.map_err(|error| LoggingError::Start(error.to_string()))

@@ -38,7 +38,8 @@ fn main() -> ExitCode {
             globals,
             matches,
         }) => {
-            let session = match Session::start(environment, printer, &globals) {
+            let log = logging::LogStart::of(path.command.run);
+            let session = match Session::start(environment, printer, &globals, log) {
                 Ok(session) => session,
                 Err((printer, failure)) => return exit::failed(&printer, &failure),
             };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use wharf_engine::{Engine, ManifestLists};
 use wharf_oci::{Platform, PlatformError};
+use wharf_registry::config::LogConfig;
 use wharf_registry_client::Secret;
 
 use crate::arguments::{Matches, Work};
@@ -15,7 +16,7 @@ use crate::commands::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL
 use crate::config::{Configuration, DockerConfig};
 use crate::credentials::CredentialFiles;
 use crate::environment::Environment;
-use crate::logging::{self, LogWishes};
+use crate::logging::{self, LogStart, LogWishes, LoggingError};
 use crate::printer::Printer;
 use crate::privilege::is_machine_root;
 use crate::settings::engine_settings;
@@ -30,6 +31,7 @@ pub(crate) struct Session {
     docker_config: OnceCell<DockerConfig>,
     engine: OnceCell<Engine>,
     is_machine_root: bool,
+    log_wishes: LogWishes,
 }
 
 /// Scripts made for Docker that name a daemon.
@@ -40,15 +42,17 @@ pub(crate) struct Session {
 struct NoHost;
 
 impl Session {
-    /// Understands the options of the program and starts to log. The printer comes back if that fails.
+    /// Understands the options of the program and starts to log, unless that is left to the command. The printer comes back if
+    /// that fails.
     pub(crate) fn start(
         environment: Environment,
         printer: Printer,
         globals: &Matches,
+        log: LogStart,
     ) -> Result<Self, (Printer, anyhow::Error)> {
         let is_machine_root = is_machine_root();
-        match Self::prepare(&environment, globals, is_machine_root) {
-            Ok((configuration, docker_config_folder)) => Ok(Self {
+        match Self::prepare(&environment, globals, is_machine_root, log) {
+            Ok((configuration, docker_config_folder, log_wishes)) => Ok(Self {
                 environment,
                 printer: Arc::new(printer),
                 configuration,
@@ -56,6 +60,7 @@ impl Session {
                 docker_config: OnceCell::new(),
                 engine: OnceCell::new(),
                 is_machine_root,
+                log_wishes,
             }),
             Err(failure) => Err((printer, failure)),
         }
@@ -65,21 +70,26 @@ impl Session {
         environment: &Environment,
         globals: &Matches,
         is_machine_root: bool,
-    ) -> anyhow::Result<(Configuration, PathBuf)> {
+        log: LogStart,
+    ) -> anyhow::Result<(Configuration, PathBuf, LogWishes)> {
         if globals.is_given(&HOST) {
             return Err(NoHost.into());
         }
         let root_option = globals.some_text(&ROOT_FOLDER).map(PathBuf::from);
         let configuration = Configuration::load(environment, root_option, is_machine_root)?;
         let debug = globals.is_set(&DEBUG).then_some("debug");
-        logging::start(&LogWishes {
-            level_option: globals.some_text(&LOG_LEVEL).or(debug),
-            filters: environment.wharf_log.as_deref(),
-            level_file: configuration.log_level.as_deref(),
-            format: globals
-                .some_text(&LOG_FORMAT)
-                .or(configuration.log_format.as_deref()),
-        })?;
+        let level_option = globals.some_text(&LOG_LEVEL).or(debug);
+        let log_wishes = LogWishes {
+            level_option: level_option.map(str::to_owned),
+            format_option: globals.some_text(&LOG_FORMAT).map(str::to_owned),
+            filters: environment.wharf_log.clone(),
+            level_file: configuration.log_level.clone(),
+            format_file: configuration.log_format.clone(),
+            requests: true,
+        };
+        if log == LogStart::Now {
+            logging::start(&log_wishes)?;
+        }
         let docker_config_folder = match globals.some_text(&CONFIG) {
             Some(folder) => PathBuf::from(folder),
             // Nobody's home: nothing is found there, and nothing can be written.
@@ -87,7 +97,7 @@ impl Session {
                 .docker_config_folder()
                 .unwrap_or_else(|| "/dev/null".into()),
         };
-        Ok((configuration, docker_config_folder))
+        Ok((configuration, docker_config_folder, log_wishes))
     }
 
     /// Runs the work of a networked command to its end: it and [`Self::serve`] are the places that start an async runtime.
@@ -114,6 +124,11 @@ impl Session {
             .enable_all()
             .build()?
             .block_on(work)
+    }
+
+    /// Starts to log as a service's own configuration says, where neither options nor the environment say otherwise.
+    pub(crate) fn start_log_of_service(&self, log: &LogConfig) -> Result<(), LoggingError> {
+        logging::start(&self.log_wishes.clone().of_service(log))
     }
 
     /// What the environment says.

@@ -65,6 +65,10 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         source: Box<toml::de::Error>,
     },
+    #[error("there is no file {}: correct --config, or leave it out to run with defaults", path.display())]
+    NoRegistryFile { path: PathBuf },
+    #[error("{} is no text in UTF-8: this is no configuration", path.display())]
+    NoText { path: PathBuf },
     #[error("WHARF_CONFIG names {}, which is not there", path.display())]
     Missing { path: PathBuf },
     #[error("{}: `{key}` must be at least 1", path.display())]
@@ -287,7 +291,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, C
     })
 }
 
-fn read_limited(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
+pub(super) fn read_limited(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
         path: path.to_owned(),
         source,

@@ -1,6 +1,13 @@
 //! `wharf registry`: the registry as a service.
 
+mod activation;
+mod config_check;
+mod config_group;
+mod config_schema;
 mod group;
+mod options;
+mod parts;
 mod serve;
+mod service_manager;
 
 pub(crate) use group::COMMAND;

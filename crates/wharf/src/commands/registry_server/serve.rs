@@ -1,34 +1,32 @@
 //! `wharf registry serve`.
 
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use wharf_registry::db::Database;
-use wharf_registry::http::{Server, ServerSettings};
-use wharf_registry::storage::{LocalStorage, RegistryStorage};
-use wharf_registry::{Clock, Registry, Settings};
+use wharf_registry::config::RegistryConfig;
+use wharf_registry::http::Server;
+use wharf_registry::tls::Authority;
+use wharf_registry::{Clock, DataFolder};
 
-use crate::arguments::{Command, Flag, Matches, Run, Work};
+use crate::arguments::{Command, Matches, Run, Work};
 use crate::session::Session;
 
-const DATA: Flag = Flag::text("data", "Folder of the registry's data");
-const LISTEN: Flag = Flag::text("listen", "Address and port to serve on");
-const INSECURE_HTTP: Flag = Flag::switch(
-    "insecure-http",
-    "Serve without TLS on addresses that other machines can reach",
-);
+use super::options::{
+    CONFIG, DATA, EXTERNAL_URL, INSECURE_HTTP, LISTEN, registry_file, usable_config,
+};
+use super::{activation, parts, service_manager};
 
 pub(crate) const COMMAND: Command = Command {
     name: "serve",
     synopsis: "[OPTIONS]",
     summary: "Serve a registry",
-    description: "Serve a registry that every Docker and OCI client can use.",
-    flags: &[DATA, INSECURE_HTTP, LISTEN],
+    description: "Serve a registry that every Docker and OCI client can use. Options win over the file of --config. \
+        On addresses that other machines can reach it speaks TLS: with the certificate of the configuration, or with one from \
+        an authority of its own, which it makes at the first start.",
+    flags: &[CONFIG, DATA, EXTERNAL_URL, INSECURE_HTTP, LISTEN],
     run: Run::Service(run),
     ..Command::EMPTY
 };
@@ -38,54 +36,153 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 }
 
 async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    let data = PathBuf::from(
-        matches
-            .some_text(&DATA)
-            .unwrap_or("/var/lib/wharf-registry"),
-    );
-    let address = matches.some_text(&LISTEN).unwrap_or("127.0.0.1:5000");
-    let address: SocketAddr = address
-        .parse()
-        .with_context(|| format!("--listen {address} is not an address with a port"))?;
-    if !address.ip().is_loopback() && !matches.is_set(&INSECURE_HTTP) {
-        bail!("{address} can be reached by other machines: use TLS, or --insecure-http");
-    }
-    std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    session.start_log_of_service(&registry_file(matches)?.config.log)?;
+    let config = usable_config(matches)?;
+    // From here on a signal asks for an orderly end.
+    let signals = Signals::listen()?;
     let clock = Clock::system();
-    let db = Database::open_sqlite(&data.join("registry.db"), &clock)?;
-    let storage = RegistryStorage::Local(LocalStorage::open(&data.join("storage"))?);
-    let registry = Registry::open(db, storage, clock, Settings::default()).await?;
+    let _data_is_ours = DataFolder::take(&config.data)?;
+    let registry = parts::open_registry(&config, &clock).await?;
     let password = session.environment().registry_admin_password.clone();
-    if let Some(made) = registry.prepare_first_start(password).await? {
-        session.printer().out(&format!(
-            "The first administrator is \"admin\" with the password {made}\nIt is shown this once.\n"
-        ))?;
-    }
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot serve on {address}"))?;
+    let made_password = registry.prepare_first_start(password).await?;
+    let (encryption, authority) = parts::open_encryption(&config, &clock)?.unzip();
+    let authority = authority.flatten();
+    let listener = activation::listener(config.listen, session.environment()).await?;
     let address = listener.local_addr()?;
-    session
-        .printer()
-        .out(&format!("Serving on http://{address}\n"))?;
+    let welcome = Welcome {
+        config: &config,
+        address,
+        secure: encryption.is_some(),
+        authority: authority.as_ref(),
+        made_password,
+    };
+    session.printer().out(&welcome.text())?;
+
     let (stop, stopped) = watch::channel(false);
     let looking_after = {
         let (registry, stopped) = (registry.clone(), stopped.clone());
         tokio::spawn(async move { registry.look_after(stopped).await })
     };
-    let server = Server::new(registry, ServerSettings::default());
-    let serving = server.serve(listener, stopped);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let told = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let renewing = tokio::spawn(parts::keep_current(encryption.clone(), stopped.clone()));
+    let server = Server::new(registry, config.server_settings());
+    let showing_figures = match config.metrics.listen {
+        Some(address) => {
+            let listener = activation::bind(address, "metrics.listen").await?;
+            let (server, stopped) = (server.clone(), stopped.clone());
+            Some(tokio::spawn(async move {
+                server.serve_metrics(listener, stopped).await;
+            }))
         }
+        None => None,
+    };
+    let manager = session.environment().notify_socket.as_deref();
+    service_manager::tell(manager, "READY=1");
+    let told = async {
+        signals.wait().await;
+        service_manager::tell(manager, "STOPPING=1");
         // The server may have ended by itself.
         let _server_may_be_gone = stop.send(true);
     };
+    let serving = async {
+        match encryption {
+            Some(encryption) => server.serve_encrypted(listener, encryption, stopped).await,
+            None => server.serve(listener, stopped).await,
+        }
+    };
     tokio::join!(serving, told);
     looking_after.await?;
+    renewing.await?;
+    if let Some(showing_figures) = showing_figures {
+        showing_figures.await?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The signals that ask for an orderly end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// What is said at the start: what listens where, where the data lies, how to sign in, and whom to trust.
+struct Welcome<'a> {
+    config: &'a RegistryConfig,
+    address: SocketAddr,
+    secure: bool,
+    authority: Option<&'a Authority>,
+    made_password: Option<String>,
+}
+
+impl Welcome<'_> {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(password) = &self.made_password {
+            say(
+                &mut text,
+                format_args!(
+                    "The first administrator is \"admin\" with the password {password}\nIt is shown this once."
+                ),
+            );
+        }
+        let scheme = if self.secure { "https" } else { "http" };
+        say(
+            &mut text,
+            format_args!("Serving on {scheme}://{}", self.address),
+        );
+        say(
+            &mut text,
+            format_args!("Data is in {}", self.config.data.display()),
+        );
+        let host = self.host();
+        if let Some(authority) = self.authority {
+            let certificate = authority.certificate();
+            say(
+                &mut text,
+                format_args!(
+                    "Clients trust it when they have {certificate} as /etc/docker/certs.d/{host}/ca.crt",
+                    certificate = certificate.display(),
+                ),
+            );
+        }
+        say(&mut text, format_args!("Sign in with: docker login {host}"));
+        text
+    }
+
+    /// Under what name clients reach the registry, as far as is known.
+    fn host(&self) -> String {
+        if let Some(url) = &self.config.external_url {
+            let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
+            return host.trim_end_matches('/').to_owned();
+        }
+        let name = self
+            .authority
+            .and_then(|authority| authority.names().first());
+        match name {
+            Some(name) if self.address.ip().is_unspecified() => {
+                format!("{name}:{}", self.address.port())
+            }
+            _ => self.address.to_string(),
+        }
+    }
+}
+
+fn say(text: &mut String, line: fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _infallible = writeln!(text, "{line}");
 }

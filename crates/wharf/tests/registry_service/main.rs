@@ -1,0 +1,13 @@
+//! `wharf registry` as a service: the real binary, its configuration, its ends and its new beginnings.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's set-up that fails ends the test"
+)]
+
+mod configuration;
+mod fixture;
+mod mistakes;
+mod observation;
+mod restarts;
+mod tls;

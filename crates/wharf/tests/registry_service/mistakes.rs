@@ -1,0 +1,213 @@
+//! What the registry makes of bad input: it ends with 1 and says what, why, and what to do.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use testkit::{Sandbox, read, write};
+
+use crate::fixture::{config, registry_command, serve};
+
+/// Runs it for half a minute at most: it may start where it should not.
+fn bounded(command: &Command) -> Output {
+    let mut timeout = Command::new("timeout");
+    timeout
+        .arg("30")
+        .arg(command.get_program())
+        .args(command.get_args());
+    timeout.env_clear();
+    for (name, value) in command.get_envs() {
+        timeout.envs(value.map(|value| (name, value)));
+    }
+    timeout.output().unwrap()
+}
+
+/// The registry does not start, and says each of `words`.
+#[track_caller]
+fn assert_refused(what: &str, command: &Command, words: &[&str]) {
+    let output = bounded(command);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{what}: {text}");
+    for word in words {
+        assert!(text.contains(word), "{what}: no `{word}` in {text}");
+    }
+    assert!(
+        !text.contains("panicked") && !text.contains("(os error"),
+        "{what}: {text}"
+    );
+    assert!(
+        !text.trim().is_empty() && text.len() < 2_000,
+        "{what}: {text}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let sandbox = Sandbox::new();
+    let missing = sandbox.path().join("missing.toml");
+    let serve = |path| registry_command(&sandbox, &["serve"], path);
+    assert_refused(
+        "no file",
+        &serve(&missing),
+        &["missing.toml", "correct --config"],
+    );
+    let folder = sandbox.path().to_path_buf();
+    assert_refused("a folder", &serve(&folder), &["cannot read"]);
+    let binary = sandbox.path().join("binary.toml");
+    write(&binary, [0xff, 0xfe, 0]);
+    assert_refused("no text", &serve(&binary), &["binary.toml", "UTF-8"]);
+    let wrong = config(&sandbox, "lisen = 3\n[limits]\nconnections = \"many\"\n");
+    assert_refused(
+        "two mistakes",
+        &serve(&wrong),
+        &[
+            "registry.toml:3:",
+            "`lisen`",
+            "registry.toml:5:",
+            "limits.connections",
+        ],
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = holder.local_addr().unwrap().to_string();
+    let command = registry_command(&sandbox, &["serve", "--listen", &address], &path);
+    assert_refused("taken", &command, &[&address, "in use", "--listen"]);
+    let command = registry_command(&sandbox, &["serve", "--listen", "here"], &path);
+    assert_refused(
+        "no address",
+        &command,
+        &["--listen \"here\"", "127.0.0.1:5000"],
+    );
+}
+
+#[test]
+fn data_that_somebody_else_has_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    let registry = serve(&sandbox, &path);
+    let second = registry_command(&sandbox, &["serve"], &path);
+    assert_refused(
+        "in use",
+        &second,
+        &["another registry is running", "--data"],
+    );
+    registry.stop();
+    serve(&sandbox, &path).stop();
+}
+
+#[test]
+fn data_of_a_newer_wharf_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    serve(&sandbox, &path).stop();
+    let format = sandbox.path().join("data/storage/format");
+    let before = read(&format);
+    write(&format, "wharf-registry-storage 9\n");
+    let command = registry_command(&sandbox, &["serve"], &path);
+    assert_refused(
+        "storage",
+        &command,
+        &["wharf-registry-storage 9", "newer Wharf"],
+    );
+    write(&format, before);
+    for end in ["-wal", "-shm"] {
+        let _may_be_gone = fs::remove_file(sandbox.path().join(format!("data/registry.db{end}")));
+    }
+    let database = sandbox.path().join("data/registry.db");
+    write(&database, "this is no database\n".repeat(1000));
+    let command = registry_command(&sandbox, &["serve"], &path);
+    assert_refused("database", &command, &["registry.db", "not a database"]);
+}
+
+/// A certificate and its key, made by OpenSSL's command.
+fn certificate(folder: &Path, name: &str) {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ])
+        .args(["-nodes", "-days", "1", "-subj", "/CN=localhost"])
+        .args([
+            "-keyout",
+            &format!("{name}.key"),
+            "-out",
+            &format!("{name}.crt"),
+        ])
+        .current_dir(folder)
+        .output();
+    assert!(made.unwrap().status.success());
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_named() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        certificate(sandbox.path(), name);
+    }
+    let file = |name: &str| sandbox.path().join(name);
+    let with = |certificate: &str, key: &str| {
+        let text = format!(
+            "[tls]\ncertificate = {:?}\nkey = {:?}\n",
+            file(certificate),
+            file(key)
+        );
+        config(&sandbox, &text)
+    };
+    let mismatch = with("one.crt", "two.key");
+    let command = registry_command(&sandbox, &["serve"], &mismatch);
+    assert_refused(
+        "mismatch",
+        &command,
+        &[
+            "registry.toml:5: tls.key",
+            "two.key does not fit the certificate",
+        ],
+    );
+    write(&file("empty.crt"), "");
+    let empty = with("empty.crt", "one.key");
+    let command = registry_command(&sandbox, &["serve"], &empty);
+    assert_refused(
+        "empty",
+        &command,
+        &["tls.certificate", "there is no certificate in"],
+    );
+    let missing = with("one.crt", "missing.key");
+    let command = registry_command(&sandbox, &["serve"], &missing);
+    assert_refused(
+        "missing",
+        &command,
+        &["tls.key", "missing.key cannot be read"],
+    );
+    let alone = config(
+        &sandbox,
+        &format!("[tls]\ncertificate = {:?}\n", file("one.crt")),
+    );
+    let command = registry_command(&sandbox, &["serve"], &alone);
+    assert_refused("alone", &command, &["tls.key", "one is not set"]);
+
+    let good = with("one.crt", "one.key");
+    let open = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(file("one.key"), open).unwrap();
+    let output = registry_command(&sandbox, &["config", "check"], &good)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.contains("warning:") && text.contains("every user of this machine"),
+        "{text}"
+    );
+    let log = serve(&sandbox, &good).stop();
+    assert!(log.contains("every user of this machine"), "{log}");
+}

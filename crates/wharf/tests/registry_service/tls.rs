@@ -1,0 +1,85 @@
+//! TLS of the real binary, with Wharf's own client on the other side.
+
+use std::fs;
+
+use testkit::{Sandbox, http_request, write};
+
+use crate::fixture::{PASSWORD, config, serve};
+
+/// Signs in with the client of the sandbox.
+fn login(sandbox: &Sandbox, address: &str) -> testkit::Output {
+    sandbox
+        .wharf(["login", "--username", "admin", "--password-stdin", address])
+        .input(PASSWORD)
+        .run()
+}
+
+/// Has the client of the sandbox trust the authority for the registry.
+fn trust(sandbox: &Sandbox, address: &str) {
+    let folder = sandbox.path().join("certs.d");
+    let of_registry = folder.join(address);
+    fs::create_dir_all(&of_registry).unwrap();
+    fs::copy(
+        sandbox.path().join("data/tls/ca.crt"),
+        of_registry.join("ca.crt"),
+    )
+    .unwrap();
+    let settings = sandbox.home().join(".config/wharf");
+    fs::create_dir_all(&settings).unwrap();
+    write(
+        &settings.join("wharf.toml"),
+        format!("[registries]\ncertificates = [\"{}\"]\n", folder.display()),
+    );
+}
+
+#[test]
+fn clients_that_are_given_the_authority_trust_the_registry() {
+    let sandbox = Sandbox::new();
+    let config = config(&sandbox, "[tls]\nmode = \"own-authority\"\n");
+    let registry = serve(&sandbox, &config);
+    let address = registry.address.clone();
+    assert!(
+        registry
+            .welcome
+            .contains("data/tls/ca.crt as /etc/docker/certs.d/"),
+        "{}",
+        registry.welcome
+    );
+    trust(&sandbox, &address);
+    login(&sandbox, &address).success();
+    // The authority stays over restarts.
+    let before = fs::read(sandbox.path().join("data/tls/ca.crt")).unwrap();
+    registry.stop();
+    let registry = serve(&sandbox, &config);
+    assert_eq!(
+        fs::read(sandbox.path().join("data/tls/ca.crt")).unwrap(),
+        before
+    );
+    trust(&sandbox, &registry.address);
+    login(&sandbox, &registry.address).success();
+}
+
+#[test]
+fn who_speaks_plain_http_to_it_is_told_so() {
+    let sandbox = Sandbox::new();
+    let config = config(&sandbox, "[tls]\nmode = \"own-authority\"\n");
+    let registry = serve(&sandbox, &config);
+    let answer = http_request(&registry.address, "GET", "/v2/", &[], b"");
+    assert_eq!(answer.status, 400);
+    assert!(String::from_utf8_lossy(&answer.body).contains("speaks HTTPS"));
+}
+
+#[test]
+fn reachable_addresses_get_tls_by_themselves() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    let mut command =
+        crate::fixture::registry_command(&sandbox, &["serve", "--listen", "0.0.0.0:0"], &path);
+    command.env("WHARF_LOG", "warn");
+    let registry = crate::fixture::RunningRegistry::start(command);
+    assert!(
+        registry.welcome.contains("Serving on https://0.0.0.0:"),
+        "{}",
+        registry.welcome
+    );
+}
