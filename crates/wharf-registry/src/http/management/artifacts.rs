@@ -204,7 +204,8 @@ fn parse_source(text: &str) -> Result<(RepositoryName, ManifestReference), HttpE
         )
     };
     let (name, reference) = match text.split_once('@') {
-        Some(parts) => parts,
+        Some((name, digest)) if digest.contains(':') => (name, digest),
+        Some(_) => return Err(bad()),
         None => text.rsplit_once(':').ok_or_else(bad)?,
     };
     if !name.contains('/') {
