@@ -14,6 +14,7 @@ mod error;
 mod figures;
 mod health;
 mod management;
+mod openapi;
 mod path;
 mod patient_stream;
 mod portal;

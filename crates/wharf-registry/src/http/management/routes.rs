@@ -7,8 +7,8 @@ use super::{
     projects as p, repositories as r, robots as bot, search, session, system_info as system, trash,
     users as u,
 };
-use crate::http::health;
 use crate::http::route::Route;
+use crate::http::{health, openapi};
 
 /// Rows of the table: method, path below `/api/v2.0`, name of the operation, handler.
 macro_rules! routes {
@@ -44,6 +44,7 @@ fn elsewhere() -> Vec<Route> {
 
 fn system_wide() -> Vec<Route> {
     routes! {
+        GET "/openapi.json" getOpenapi = openapi::get_openapi;
         GET "/ping" ping = health::ping;
         GET "/health" getHealth = health::report_health;
         GET "/systeminfo" getSystemInfo = system::get_system_info;
