@@ -12,6 +12,8 @@ mod docker_config;
 mod go_template;
 mod manifest;
 mod reference;
+mod registry_manifest;
+mod registry_request;
 mod registry_scope;
 mod registry_token;
 mod tar;
@@ -21,7 +23,7 @@ mod www_authenticate;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its seeds' folder, and its check.
-pub const TARGETS: [(&str, Check); 11] = [
+pub const TARGETS: [(&str, Check); 13] = [
     ("archive", archive::check),
     ("compression", compression::check),
     ("config", config::check),
@@ -29,6 +31,8 @@ pub const TARGETS: [(&str, Check); 11] = [
     ("go_template", go_template::check),
     ("manifest", manifest::check),
     ("reference", reference::check),
+    ("registry_manifest", registry_manifest::check),
+    ("registry_request", registry_request::check),
     ("registry_scope", registry_scope::check),
     ("registry_token", registry_token::check),
     ("tar_apply", tar::check),

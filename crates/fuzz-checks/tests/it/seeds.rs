@@ -39,6 +39,8 @@ targets! {
     go_template: 3_000,
     manifest: 2_000,
     reference: 6_000,
+    registry_manifest: 2_000,
+    registry_request: 6_000,
     registry_scope: 6_000,
     registry_token: 2_000,
     tar_apply: 600,

@@ -130,7 +130,8 @@ fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
     Ok(session_cookie(call).map(|secret| Credentials::Session(secret.to_owned())))
 }
 
-fn basic(value: &str) -> Option<Credentials> {
+/// Name and password of HTTP's basic scheme.
+pub(super) fn basic(value: &str) -> Option<Credentials> {
     let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
     if name.contains('\0') {

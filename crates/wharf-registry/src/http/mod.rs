@@ -12,6 +12,8 @@ mod credentials;
 mod distribution;
 mod error;
 mod figures;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod management;
 mod openapi;

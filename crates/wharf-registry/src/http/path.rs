@@ -108,6 +108,11 @@ impl PathParts {
         Ok(Self(decoded.collect::<Result<_, BadPath>>()?))
     }
 
+    /// All parts.
+    pub(super) fn into_pairs(self) -> Vec<(&'static str, String)> {
+        self.0
+    }
+
     /// The part `name`; empty if the pattern has none, which a handler asks for only by mistake.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0

@@ -1,12 +1,15 @@
 //! The one table of routes. The dispatch, the test of every route against every role and a foreign object, and the check of
 //! the `OpenAPI` document are made from it.
 
-use http::Method;
+use http::header::{ALLOW, HeaderValue};
+use http::{Method, StatusCode};
 
 use super::distribution as v2;
+use super::error::HttpError;
 use super::figures;
 use super::health;
 use super::management;
+use super::path::PathParts;
 use super::route::{Route, RouteDescription};
 use super::token_service;
 
@@ -35,6 +38,44 @@ pub fn described() -> Vec<RouteDescription> {
         requirement: route.requirement,
     };
     routes.iter().map(describe).collect()
+}
+
+/// The route of a request and its place in the table, or why there is none.
+pub(super) fn find<'a>(
+    routes: &'a [Route],
+    method: &Method,
+    path: &str,
+) -> Result<(usize, &'a Route, PathParts), HttpError> {
+    let components: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    let mut allowed = Vec::new();
+    for (place, route) in routes.iter().enumerate() {
+        let Some(named) = route.pattern.matches(&components) else {
+            continue;
+        };
+        if route.method == *method {
+            let parts = PathParts::decode(named).map_err(|_bad| {
+                HttpError::bad_request("the path has a broken escape, or a slash that is escaped")
+            })?;
+            return Ok((place, route, parts));
+        }
+        allowed.push(route.method.as_str());
+    }
+    if allowed.is_empty() {
+        return Err(HttpError::new(
+            StatusCode::NOT_FOUND,
+            "NOT_FOUND",
+            "there is nothing at this path",
+        ));
+    }
+    let error = HttpError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "UNSUPPORTED",
+        format!("{method} does not work here; {} does", allowed.join(", ")),
+    );
+    Err(match HeaderValue::from_str(&allowed.join(", ")) {
+        Ok(methods) => error.header(ALLOW, methods),
+        Err(_no_header) => error,
+    })
 }
 
 /// What is neither protocol nor management.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, HOST, HeaderValue, RETRY_AFTER};
+use http::header::{HOST, HeaderValue, RETRY_AFTER};
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -19,7 +19,6 @@ use super::credentials::{CSRF_TOKEN, identify, nobody};
 use super::error::HttpError;
 use super::figures::{self, OperationIndex, ServerFigures};
 use super::health;
-use super::path::PathParts;
 use super::portal;
 use super::query::Query;
 use super::route::Route;
@@ -209,7 +208,7 @@ impl Server {
             )
             .header(RETRY_AFTER, HeaderValue::from_static("1")));
         }
-        let found = self.shared.find(&head.method, path);
+        let found = routes::find(&self.shared.routes, &head.method, path);
         if let Err(refusal) = &found
             && refusal.status() == StatusCode::NOT_FOUND
             && matches!(head.method, Method::GET | Method::HEAD)
@@ -221,7 +220,7 @@ impl Server {
         }
         let (index, route, parts) = found?;
         notes.operation = route.operation;
-        notes.index = index;
+        notes.index = OperationIndex(index);
         let query = Query::parse(query).ok_or_else(|| {
             HttpError::bad_request("the query has a broken escape or too many parameters")
         })?;
@@ -247,48 +246,6 @@ impl Server {
             notes.actor.push_str(call.principal().name());
         }
         Ok(route.handle(call).await?.into_response())
-    }
-}
-
-impl Shared {
-    /// The route of a request, or why there is none.
-    fn find(
-        &self,
-        method: &Method,
-        path: &str,
-    ) -> Result<(OperationIndex, &Route, PathParts), HttpError> {
-        let components: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let mut allowed = Vec::new();
-        for (index, route) in self.routes.iter().enumerate() {
-            let Some(named) = route.pattern.matches(&components) else {
-                continue;
-            };
-            if route.method == *method {
-                let parts = PathParts::decode(named).map_err(|_bad| {
-                    HttpError::bad_request(
-                        "the path has a broken escape, or a slash that is escaped",
-                    )
-                })?;
-                return Ok((OperationIndex(index), route, parts));
-            }
-            allowed.push(route.method.as_str());
-        }
-        if allowed.is_empty() {
-            return Err(HttpError::new(
-                StatusCode::NOT_FOUND,
-                "NOT_FOUND",
-                "there is nothing at this path",
-            ));
-        }
-        let error = HttpError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "UNSUPPORTED",
-            format!("{method} does not work here; {} does", allowed.join(", ")),
-        );
-        Err(match HeaderValue::from_str(&allowed.join(", ")) {
-            Ok(methods) => error.header(ALLOW, methods),
-            Err(_no_header) => error,
-        })
     }
 }
 

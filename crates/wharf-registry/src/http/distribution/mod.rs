@@ -14,6 +14,7 @@ pub(super) use base::check_version;
 pub(super) use blobs::{delete_blob, get_blob};
 pub(super) use catalog::list_repositories;
 pub(super) use manifests::{delete_manifest, get_manifest, put_manifest};
+pub(super) use ranges::{RangeRequest, content_range};
 pub(super) use referrers::list_referrers;
 pub(super) use tags::list_tags;
 pub(super) use uploads::{

@@ -6,7 +6,7 @@ use crate::repositories::ByteRange;
 
 /// What a `Range` header asks of a body of a known length.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum RangeRequest {
+pub(in crate::http) enum RangeRequest {
     /// All of it: no range, or one that may be ignored.
     Whole,
     /// These bytes.
@@ -18,7 +18,7 @@ pub(super) enum RangeRequest {
 impl RangeRequest {
     /// Reads a `Range` header. Several ranges, other units and broken ones are ignored, as the RFC
     /// allows; one that ends before it begins is answered as Go's servers do.
-    pub(super) fn parse(header: Option<&str>, size: u64) -> Self {
+    pub(in crate::http) fn parse(header: Option<&str>, size: u64) -> Self {
         let Some(ranges) = header.and_then(|header| header.trim().strip_prefix("bytes=")) else {
             return Self::Whole;
         };
@@ -43,7 +43,7 @@ impl RangeRequest {
 
 /// Reads the `Content-Range` of a chunk: `<first>-<last>`, as the specification has it, or RFC 9110's `bytes 0-9/*`.
 /// `None` if it is neither.
-pub(super) fn content_range(header: &str) -> Option<ByteRange> {
+pub(in crate::http) fn content_range(header: &str) -> Option<ByteRange> {
     let text = header.trim();
     let text = text
         .strip_prefix("bytes")
