@@ -32,6 +32,7 @@ pub(crate) const REQUIRED: &[Program] = &[
     program("docker-registry", "docker-registry"),
     program("skopeo", "skopeo"),
     program("busybox", "busybox-static"),
+    program("curl", "curl"),
 ];
 
 /// The peers that Wharf is compared with. A test whose peer is missing says so and is skipped.

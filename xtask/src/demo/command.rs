@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::images::push_images;
-use super::registry::Registry;
+use super::registry::{PASSWORD, Registry};
 use super::stage::Stage;
 use crate::packages::{BUILDAH, REQUIRED, UMOCI, is_root, provide};
 use crate::process::{cargo, run as run_command, say, show, target_folder};
@@ -27,16 +27,62 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
     run_command(&mut build)?;
     let stage = Stage::new(&target_folder()?.join("release"))?;
     let registry = Registry::start(&stage)?;
-    Stage::chapter(&format!(
-        "A registry listens on {}; other tools fill it",
-        registry.address()
-    ));
+    prepare_registry(&stage, registry.address())?;
     push_images(&stage, registry.address())?;
     play(&stage, registry.address())?;
+    end_with_registry(&stage, registry.address())?;
     say(
         "\nThe demo is over: everything above was done by real programs, and its folder is removed.",
     );
     Ok(())
+}
+
+/// Signs in and makes two projects, as people would. What `wharf login` writes, docker, skopeo, podman and buildah read.
+fn prepare_registry(stage: &Stage, address: &str) -> Result<()> {
+    Stage::chapter(&format!(
+        "Wharf's own registry listens on {address}; sign in and make projects"
+    ));
+    stage.run(&format!(
+        "echo {PASSWORD} | wharf login --username admin --password-stdin {address}"
+    ))?;
+    for project in ["harbour", "pier"] {
+        stage.run(&format!(
+            "curl --silent --show-error --fail --user admin:{PASSWORD} --json \
+             '{{\"project_name\":\"{project}\",\"public\":false}}' http://{address}/api/v2.0/projects"
+        ))?;
+    }
+    Stage::chapter("Other tools fill it");
+    Ok(())
+}
+
+/// The same images through the API and the portal; then they are deleted, and their room is free again.
+fn end_with_registry(stage: &Stage, address: &str) -> Result<()> {
+    let api = format!("http://{address}/api/v2.0");
+    let ask = format!("curl --silent --show-error --fail --user admin:{PASSWORD}");
+    Stage::chapter("The registry's own view: API, portal, tags, search");
+    stage.run(&format!("{ask} '{api}/projects/pier/repositories'; echo"))?;
+    stage.run(&format!(
+        "{ask} '{api}/projects/pier/repositories/site/artifacts?with_tag=true' | head -c 400; echo"
+    ))?;
+    stage.run(&format!(
+        "{ask} http://{address}/v2/_catalog; echo; {ask} http://{address}/v2/pier/site/tags/list; echo"
+    ))?;
+    stage.run(&format!(
+        "curl --silent --fail --header 'Accept: text/html' http://{address}/ | grep -o '<title>.*</title>'"
+    ))?;
+    Stage::chapter("Delete in the registry: room is free again");
+    let stored = "find ../registry/storage/blobs -type f | wc -l";
+    stage.run(&format!("echo \"$({stored}) blobs are stored\""))?;
+    for repository in ["harbour/busybox", "harbour/site", "pier/site"] {
+        let (project, name) = repository.split_once('/').unwrap_or_default();
+        stage.run(&format!(
+            "{ask} --request DELETE '{api}/projects/{project}/repositories/{name}'"
+        ))?;
+    }
+    stage.run(&format!(
+        "for second in $(seq 60); do [ \"$({stored})\" = 0 ] && break; sleep 1; done; \
+         echo \"$({stored}) blobs are stored\"; [ \"$({stored})\" = 0 ]"
+    ))
 }
 
 fn play(stage: &Stage, address: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The real registry that the demo pulls from and pushes to.
+//! Wharf's own registry, which the demo pulls from and pushes to.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -8,7 +8,17 @@ use anyhow::{Context as _, Result};
 
 use super::stage::Stage;
 
-/// A running `docker-registry`, killed when the demo ends: it has nothing to lose.
+/// The first administrator's password. The registry listens on loopback only and ends with the demo.
+pub(crate) const PASSWORD: &str = "Harbour-12345";
+
+/// Windows that are over before the demo is.
+const CONFIGURATION: &str = r#"[garbage]
+grace = "1s"
+undelete = "1s"
+interval = "1s"
+"#;
+
+/// A running `wharf registry serve`, killed when the demo ends: it has to bear that.
 #[derive(Debug)]
 pub(crate) struct Registry {
     child: Child,
@@ -16,39 +26,35 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Starts it on a free port of loopback, with its content in the stage's folder.
+    /// Starts it on a free port of loopback, with its data in the stage's folder.
     #[expect(
         clippy::disallowed_methods,
         reason = "a file of the demo need not be written atomically"
     )]
     pub(crate) fn start(stage: &Stage) -> Result<Self> {
-        let file = stage.folder().join("registry.yml");
-        let configuration = format!(
-            "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
-             storage: {{filesystem: {{rootdirectory: {}/registry}}}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n",
-            stage.folder().display()
-        );
-        fs::write(&file, configuration).with_context(|| format!("writing {}", file.display()))?;
+        let file = stage.folder().join("wharf-registry.toml");
+        fs::write(&file, CONFIGURATION).with_context(|| format!("writing {}", file.display()))?;
         let mut child = stage
-            .command("docker-registry")
-            .arg("serve")
+            .command("wharf")
+            .args(["registry", "serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(stage.folder().join("registry"))
+            .arg("--config")
             .arg(&file)
+            .env("WHARF_REGISTRY_ADMIN_PASSWORD", PASSWORD)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
-            .context("starting docker-registry")?;
-        let log = child.stderr.take().context("the registry's log")?;
+            .context("starting wharf registry serve")?;
+        let said = child.stdout.take().context("what the registry says")?;
         let mut registry = Self {
             child,
             address: String::new(),
         };
         // It chooses the port, and says so.
-        let mut lines = BufReader::new(log).lines().map_while(Result::ok);
-        let port = lines
-            .find_map(|line| port_in(&line))
-            .context("docker-registry ended before it listened")?;
-        registry.address = format!("127.0.0.1:{port}");
+        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
+        registry.address = lines
+            .find_map(|line| address_in(&line))
+            .context("the registry ended before it listened")?;
         // Somebody has to read on, or the registry waits for room in the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(registry)
@@ -68,12 +74,13 @@ impl Drop for Registry {
     }
 }
 
-fn port_in(line: &str) -> Option<u16> {
-    let (_, rest) = line.split_once("listening on 127.0.0.1:")?;
-    rest.split(|character: char| !character.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
+fn address_in(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("http://")?;
+    let address: String = rest
+        .chars()
+        .take_while(|character| character.is_ascii_digit() || ".:".contains(*character))
+        .collect();
+    address.starts_with("127.").then_some(address)
 }
 
 #[cfg(test)]
@@ -81,9 +88,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_is_read_from_the_log() {
-        let line = r#"time="2026-11-21T15:55:12Z" level=info msg="listening on 127.0.0.1:45961" go.version=go1.19.8"#;
-        assert_eq!(port_in(line), Some(45961));
-        assert_eq!(port_in("redis not configured"), None);
+    fn the_address_is_read_from_what_is_said() {
+        let line = "Serving on http://127.0.0.1:45961";
+        assert_eq!(address_in(line).as_deref(), Some("127.0.0.1:45961"));
+        assert_eq!(address_in("It is shown this once."), None);
     }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::error::HttpError;
+use super::sendfile::{FileQueue, dummy};
 use crate::error::RegistryError;
 use crate::repositories::{BodyError, UploadBody};
 use crate::storage::{BlobBody, StorageError, on_disk};
@@ -50,6 +51,8 @@ pub(crate) struct FileBody {
     file: Option<File>,
     range: Range<u64>,
     reading: Option<JoinHandle<std::io::Result<(File, Bytes)>>>,
+    /// Where the connection sends the file by itself.
+    queue: Option<FileQueue>,
 }
 
 impl Body {
@@ -71,12 +74,22 @@ impl Body {
                 file: Some(file),
                 range,
                 reading: None,
+                queue: None,
             }),
             BlobBody::Bytes(bytes) => Self::whole(bytes),
             BlobBody::Stream(pieces) => Self::Stream {
                 pieces,
                 left: length,
             },
+        }
+    }
+}
+
+impl Body {
+    /// Leaves a file to a connection that sends files by itself.
+    pub(super) fn send_by(&mut self, queue: &FileQueue) {
+        if let Self::File(file) = self {
+            file.queue = Some(queue.clone());
         }
     }
 }
@@ -122,6 +135,14 @@ impl FileBody {
     ) -> Poll<Option<Result<Frame<Bytes>, StorageError>>> {
         if self.range.is_empty() {
             return Poll::Ready(None);
+        }
+        if let Some(queue) = &self.queue {
+            if let Some(file) = self.file.take() {
+                queue.push(file, self.range.clone());
+            }
+            let piece = dummy(self.range.end - self.range.start);
+            self.range.start += piece.len() as u64;
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         let reading = match (&mut self.reading, self.file.take()) {
             (Some(reading), _) => reading,

@@ -20,6 +20,7 @@ use super::body::Body;
 use super::counted::Counted;
 use super::figures::ServerFigures;
 use super::patient_stream::PatientStream;
+use super::sendfile::{FileQueue, FileSocket};
 use super::server::Server;
 use crate::tls::Encryption;
 
@@ -125,32 +126,41 @@ impl Server {
         let figures = &self.shared.figures;
         let _present = figures.connections.enter();
         let Some(encryption) = encryption else {
+            let files = FileQueue::default();
+            let stream = FileSocket::new(stream, files.clone());
             let stream = Counted::new(stream, Arc::clone(figures));
-            return self.serve_connection(stream, peer, false, stop).await;
+            return self.serve_connection(stream, peer, Some(files), stop).await;
         };
         let agreed = tokio::select! {
             agreed = agree(stream, &encryption, figures) => agreed,
             () = stopped(&mut stop) => return,
         };
         match agreed {
-            Ok(Some(stream)) => return self.serve_connection(stream, peer, true, stop).await,
+            Ok(Some(stream)) => return self.serve_connection(stream, peer, None, stop).await,
             Ok(None) => tracing::debug!(%peer, "a client spoke plain HTTP where TLS is spoken"),
             Err(error) => tracing::debug!(%peer, %error, "a client did not agree on encryption"),
         }
         figures.failed_handshakes.increment();
     }
 
+    /// A connection that is not encrypted sends files by itself: those in `files`.
     async fn serve_connection(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
-        secure: bool,
+        files: Option<FileQueue>,
         stop: watch::Receiver<bool>,
     ) {
         let server = self.clone();
         let service = service_fn(move |request| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.answer(request, peer, secure).await) }
+            let (server, files) = (server.clone(), files.clone());
+            async move {
+                let mut response = server.answer(request, peer, files.is_none()).await;
+                if let Some(files) = &files {
+                    response.body_mut().send_by(files);
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         self.drive(stream, peer, service, stop).await;
     }

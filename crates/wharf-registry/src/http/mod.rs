@@ -23,6 +23,7 @@ mod portal;
 mod query;
 mod route;
 mod routes;
+mod sendfile;
 mod server;
 mod token_service;
 

@@ -4,9 +4,11 @@ mod activation;
 mod config_check;
 mod config_group;
 mod config_schema;
+mod fsck;
 mod group;
 mod options;
 mod parts;
+mod rebuild;
 mod serve;
 mod service_manager;
 

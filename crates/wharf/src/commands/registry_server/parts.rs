@@ -65,6 +65,21 @@ pub(super) async fn open_registry(
     Ok(Registry::open(database, storage, clock.clone(), config.settings()).await?)
 }
 
+/// Opens the registry to look at it, beside the process that may be serving it.
+pub(super) async fn open_beside(
+    config: &RegistryConfig,
+    clock: &Clock,
+) -> anyhow::Result<Registry> {
+    let database = open_database(config, clock)?;
+    let storage = open_storage(config).await?;
+    Ok(Registry::beside(
+        database,
+        storage,
+        clock.clone(),
+        config.settings(),
+    ))
+}
+
 /// How connections are encrypted, and the authority behind it where that is Wharf's own.
 pub(super) fn open_encryption(
     config: &RegistryConfig,
