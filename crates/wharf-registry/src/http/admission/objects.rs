@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::{Object, ObjectKind, is_anonymous};
+use super::admit::{Object, ObjectKind, is_anonymous};
 use crate::access::{self, Permission, Principal, ProjectRole, Requester};
 use crate::db::projects::Project;
 use crate::db::robots::RobotRecord;

@@ -1,6 +1,6 @@
 //! Rights as types.
 
-use super::Right;
+use super::admit::Right;
 use crate::access::{Action, Permission, Resource};
 
 macro_rules! rights {
