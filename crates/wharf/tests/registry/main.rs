@@ -5,6 +5,7 @@
     reason = "a test's set-up that fails ends the test"
 )]
 
+mod clients;
 mod kills;
 mod ledger;
 mod logs;
