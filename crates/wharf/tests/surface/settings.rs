@@ -76,7 +76,7 @@ fn logs_look_as_the_file_says_unless_an_option_says_else() {
     let log = pull(&[]);
     let line = log.lines().find(|line| line.contains("\"answered\""));
     let line: serde_json::Value = serde_json::from_str(line.expect(&log)).unwrap();
-    assert_eq!(line["fields"]["status"], 404, "{log}");
+    assert_eq!(line["status"], 404, "{log}");
     let log = pull(&["--log-format", "text"]);
     assert!(log.contains("DEBUG") && !log.contains("{\""), "{log}");
     assert!(!pull(&["--log-level", "off"]).contains("DEBUG"));

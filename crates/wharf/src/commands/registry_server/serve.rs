@@ -48,6 +48,10 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     let (encryption, authority) = parts::open_encryption(&config, &clock)?.unzip();
     let authority = authority.flatten();
     let listener = activation::listener(config.listen, session.environment()).await?;
+    let figures = match config.metrics.listen {
+        Some(address) => Some(activation::bind(address, "metrics.listen").await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let welcome = Welcome {
         config: &config,
@@ -65,9 +69,8 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     };
     let renewing = tokio::spawn(parts::keep_current(encryption.clone(), stopped.clone()));
     let server = Server::new(registry, config.server_settings());
-    let showing_figures = match config.metrics.listen {
-        Some(address) => {
-            let listener = activation::bind(address, "metrics.listen").await?;
+    let showing_figures = match figures {
+        Some(listener) => {
             let (server, stopped) = (server.clone(), stopped.clone());
             Some(tokio::spawn(async move {
                 server.serve_metrics(listener, stopped).await;
