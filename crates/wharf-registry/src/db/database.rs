@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::figures::DatabaseFigures;
 use super::postgres::{Postgres, PostgresSettings};
+use super::schema::{Dialect, SchemaWish};
 use super::sql::{Cause, Change, Sql, SqlError};
 use super::sqlite::Sqlite;
 use crate::clock::Clock;
@@ -111,9 +112,18 @@ impl Database {
     /// Opens an SQLite database in the file `path`, makes it if it is not there and brings its schema up to date.
     /// Waits for the disk.
     pub fn open_sqlite(path: &Path, clock: &Clock) -> Result<Self, SqlError> {
+        Self::open_sqlite_with(path, clock, SchemaWish::Current)
+    }
+
+    /// As [`Database::open_sqlite`], with another wish about the schema.
+    pub fn open_sqlite_with(
+        path: &Path,
+        clock: &Clock,
+        wish: SchemaWish,
+    ) -> Result<Self, SqlError> {
         let listener = Listener::default();
         Ok(Self {
-            backend: Backend::Sqlite(Sqlite::open(path, clock, listener.clone())?),
+            backend: Backend::Sqlite(Sqlite::open(path, clock, wish, listener.clone())?),
             listener,
             figures: Arc::default(),
         })
@@ -122,8 +132,17 @@ impl Database {
     /// Connects to a PostgreSQL database and brings its schema up to date. Waits for the network; several nodes may do this
     /// at once.
     pub fn open_postgres(settings: &PostgresSettings, clock: &Clock) -> Result<Self, SqlError> {
+        Self::open_postgres_with(settings, clock, SchemaWish::Current)
+    }
+
+    /// As [`Database::open_postgres`], with another wish about the schema.
+    pub fn open_postgres_with(
+        settings: &PostgresSettings,
+        clock: &Clock,
+        wish: SchemaWish,
+    ) -> Result<Self, SqlError> {
         Ok(Self {
-            backend: Backend::Postgres(Postgres::open(settings, clock)?),
+            backend: Backend::Postgres(Postgres::open(settings, clock, wish)?),
             listener: Listener::default(),
             figures: Arc::default(),
         })
@@ -178,6 +197,14 @@ impl Database {
         }
         let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
         self.figures.of_write(answered).await
+    }
+
+    /// Which kind it is.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match &self.backend {
+            Backend::Sqlite(_) => Dialect::Sqlite,
+            Backend::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// What was counted so far.

@@ -11,6 +11,7 @@ mod postgres;
 mod schema;
 mod sql;
 mod sqlite;
+pub(crate) mod tables;
 mod value;
 
 pub mod artifacts;
@@ -35,6 +36,8 @@ pub mod users;
 pub use database::{Database, Durability};
 pub use listing::ListError;
 pub use postgres::PostgresSettings;
+pub use schema::SchemaWish;
+pub(crate) use schema::{Dialect, SCHEMA_STEPS, current_step as schema_step};
 pub use sql::{Cause, Change, Sql, SqlError};
 #[cfg(test)]
 pub(crate) use sqlite::in_memory;

@@ -17,7 +17,7 @@ use rustls::ClientConfig;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::database::{Durability, ReadJob, WriteJob};
-use super::schema;
+use super::schema::{self, SchemaWish};
 use super::sql::{Cause, Sql, SqlError};
 use super::value::{Row, Value};
 use crate::clock::Clock;
@@ -73,7 +73,11 @@ impl fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    pub(super) fn open(settings: &PostgresSettings, clock: &Clock) -> Result<Self, SqlError> {
+    pub(super) fn open(
+        settings: &PostgresSettings,
+        clock: &Clock,
+        wish: SchemaWish,
+    ) -> Result<Self, SqlError> {
         let config: postgres::Config = settings.url.parse().map_err(|error: postgres::Error| {
             SqlError::Failed(Cause::new(format!(
                 "the database's address cannot be read: {error}"
@@ -83,7 +87,7 @@ impl Postgres {
             config: Arc::new(config),
             tls: Arc::clone(&settings.tls),
         };
-        let first = prepare(connector.clone(), clock.clone())?;
+        let first = prepare(connector.clone(), clock.clone(), wish)?;
         let (jobs, receiver) = mpsc::channel();
         let receiver = Arc::new(Mutex::new(receiver));
         let mut connection = Some(first);
@@ -113,10 +117,10 @@ impl Postgres {
 
 /// A first connection, to a database whose schema is up to date. The driver waits for the network in its own way and
 /// refuses to on a thread of an async runtime: so on one of its own.
-fn prepare(connector: Connector, clock: Clock) -> Result<Connection, SqlError> {
+fn prepare(connector: Connector, clock: Clock, wish: SchemaWish) -> Result<Connection, SqlError> {
     let preparing = thread::spawn(move || {
         let mut first = connector.connect()?;
-        migrate(&mut first, &clock)?;
+        migrate(&mut first, &clock, wish)?;
         Ok(first)
     });
     let crashed = |_panic| SqlError::Failed(Cause::new("its driver crashed"));
@@ -124,11 +128,11 @@ fn prepare(connector: Connector, clock: Clock) -> Result<Connection, SqlError> {
 }
 
 /// Nodes that start at once migrate one after the other: who loses begins anew and finds it done.
-fn migrate(connection: &mut Connection, clock: &Clock) -> Result<(), SqlError> {
+fn migrate(connection: &mut Connection, clock: &Clock, wish: SchemaWish) -> Result<(), SqlError> {
     let mut attempt = 1;
     loop {
         connection.met_another = false;
-        match schema::migrate(connection, schema::Dialect::Postgres, clock) {
+        match schema::migrate(connection, schema::Dialect::Postgres, clock, wish) {
             Err(error) if attempt < ATTEMPTS => {
                 let is_race = connection.met_another || matches!(error, SqlError::Constraint(_));
                 if !is_race {

@@ -3,9 +3,20 @@
 use super::sql::{Cause, Sql, SqlError, values};
 use crate::clock::Clock;
 
+/// What is done about the schema when a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaWish {
+    /// It is made, or brought up to date.
+    Current,
+    /// It must be there and up to date: another process uses it.
+    AsItIs,
+    /// It is made as it was at this step, in a database that has none: for a backup.
+    MadeAt(i64),
+}
+
 /// Which database the statements are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     /// SQLite.
     Sqlite,
     /// PostgreSQL.
@@ -42,10 +53,39 @@ impl Dialect {
     }
 }
 
-/// Brings the schema up to date, or leaves it as it was.
-pub(super) fn migrate(sql: &mut dyn Sql, dialect: Dialect, clock: &Clock) -> Result<(), SqlError> {
+/// How many steps there are.
+pub(crate) const SCHEMA_STEPS: i64 = STEPS.len().cast_signed() as i64;
+
+/// At which step the schema of a database is.
+pub(crate) fn current_step(sql: &mut dyn Sql) -> Result<i64, SqlError> {
+    let step = sql.query_value("SELECT COALESCE(MAX(number), 0) FROM schema_steps", &[])?;
+    Ok(step.unwrap_or(0))
+}
+
+/// The names of all tables of the registry, each after those that it refers to.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    let lines = STEPS.iter().flat_map(|step| step.lines());
+    lines.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.strip_suffix(" ("))
+}
+
+/// Does about the schema what is wished, or leaves it as it was.
+pub(super) fn migrate(
+    sql: &mut dyn Sql,
+    dialect: Dialect,
+    clock: &Clock,
+    wish: SchemaWish,
+) -> Result<(), SqlError> {
+    if wish == SchemaWish::AsItIs {
+        return match current_step(sql)? {
+            SCHEMA_STEPS => Ok(()),
+            done if done > SCHEMA_STEPS => Err(newer(done)),
+            done => Err(refusal(format!(
+                "its schema is at step {done}, and this Wharf needs {SCHEMA_STEPS}; use the Wharf that serves it, or start this one once"
+            ))),
+        };
+    }
     sql.execute(dialect.begin(), &[])?;
-    let outcome = apply_missing(sql, dialect, clock);
+    let outcome = apply_missing(sql, dialect, clock, wish);
     match outcome {
         Ok(()) => sql.execute("COMMIT", &[]).map(drop),
         Err(error) => {
@@ -55,21 +95,30 @@ pub(super) fn migrate(sql: &mut dyn Sql, dialect: Dialect, clock: &Clock) -> Res
     }
 }
 
-fn apply_missing(sql: &mut dyn Sql, dialect: Dialect, clock: &Clock) -> Result<(), SqlError> {
+fn apply_missing(
+    sql: &mut dyn Sql,
+    dialect: Dialect,
+    clock: &Clock,
+    wish: SchemaWish,
+) -> Result<(), SqlError> {
     sql.execute(
         "CREATE TABLE IF NOT EXISTS schema_steps (number BIGINT PRIMARY KEY, applied BIGINT NOT NULL)",
         &[],
     )?;
-    let done: i64 = sql
-        .query_value("SELECT COALESCE(MAX(number), 0) FROM schema_steps", &[])?
-        .unwrap_or(0);
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    if done > known {
-        return Err(SqlError::Failed(Cause::new(format!(
-            "its schema is at step {done}, and this Wharf knows {known}; use a newer Wharf"
-        ))));
+    let done = current_step(sql)?;
+    if done > SCHEMA_STEPS {
+        return Err(newer(done));
     }
-    for (number, step) in (1..).zip(STEPS) {
+    let last = match wish {
+        SchemaWish::MadeAt(_) if done > 0 => {
+            return Err(refusal(
+                "it is not empty; name one that is, or remove it if nobody needs it".to_owned(),
+            ));
+        }
+        SchemaWish::MadeAt(step) => step,
+        SchemaWish::Current | SchemaWish::AsItIs => SCHEMA_STEPS,
+    };
+    for (number, step) in (1..=last).zip(STEPS) {
         if number > done {
             for statement in statements(step) {
                 sql.execute(&dialect.adapt(statement), &[])?;
@@ -81,6 +130,16 @@ fn apply_missing(sql: &mut dyn Sql, dialect: Dialect, clock: &Clock) -> Result<(
         }
     }
     Ok(())
+}
+
+fn newer(done: i64) -> SqlError {
+    refusal(format!(
+        "its schema is at step {done}, and this Wharf knows {SCHEMA_STEPS}; use a newer Wharf"
+    ))
+}
+
+fn refusal(reason: String) -> SqlError {
+    SqlError::Failed(Cause::new(reason))
 }
 
 /// The statements of a step, which end in a semicolon at the end of a line.

@@ -12,7 +12,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::database::{Durability, Listener, ReadJob, WriteJob};
-use super::schema;
+use super::schema::{self, SchemaWish};
 use super::sql::{Cause, Change, Sql, SqlError, Touched, touched};
 use super::value::{Row, Value};
 use crate::clock::Clock;
@@ -42,9 +42,20 @@ impl fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, clock: &Clock, listener: Listener) -> Result<Self, SqlError> {
+    pub(super) fn open(
+        path: &Path,
+        clock: &Clock,
+        wish: SchemaWish,
+        listener: Listener,
+    ) -> Result<Self, SqlError> {
+        if wish == SchemaWish::AsItIs && !path.is_file() {
+            let path = path.display();
+            return Err(SqlError::Failed(Cause::new(format!(
+                "there is no file {path}"
+            ))));
+        }
         let mut writer = open_writer(path)?;
-        schema::migrate(&mut writer, schema::Dialect::Sqlite, clock)?;
+        schema::migrate(&mut writer, schema::Dialect::Sqlite, clock, wish)?;
         let (write_sender, write_receiver) = mpsc::channel();
         spawn("database writer", move || {
             write_loop(&mut writer, &write_receiver, &listener);
@@ -159,8 +170,13 @@ pub(crate) fn in_memory() -> Box<dyn Sql> {
     connection
         .pragmas("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY")
         .expect("its settings");
-    schema::migrate(&mut connection, schema::Dialect::Sqlite, &Clock::system())
-        .expect("its schema");
+    schema::migrate(
+        &mut connection,
+        schema::Dialect::Sqlite,
+        &Clock::system(),
+        SchemaWish::Current,
+    )
+    .expect("its schema");
     Box::new(connection)
 }
 

@@ -29,6 +29,11 @@ impl Row {
         Self(columns)
     }
 
+    /// All columns.
+    pub fn into_columns(self) -> Vec<Value> {
+        self.0
+    }
+
     /// Takes the column `index` out.
     ///
     /// # Panics

@@ -104,6 +104,10 @@ impl LocalStorage {
         })
     }
 
+    pub(super) fn path(&self, key: &ObjectKey) -> PathBuf {
+        self.folder.path(key)
+    }
+
     pub(super) async fn open_upload(
         &self,
         upload: PendingUpload,

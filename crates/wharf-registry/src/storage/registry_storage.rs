@@ -1,6 +1,7 @@
 //! The one face of all backends.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use wharf_oci::Algorithm;
@@ -115,6 +116,14 @@ impl RegistryStorage {
     /// All bytes of a small object of `size` bytes.
     pub async fn read_whole(&self, key: &ObjectKey, size: u64) -> Result<Bytes, StorageError> {
         self.read(key, 0..size).await?.collect().await
+    }
+
+    /// Where on this machine an object lies, if it does.
+    pub(crate) fn local_path(&self, key: &ObjectKey) -> Option<PathBuf> {
+        match self {
+            Self::Local(storage) => Some(storage.path(key)),
+            Self::S3(_) => None,
+        }
     }
 
     /// The length of an object in bytes, `None` if it is not there.

@@ -5,6 +5,7 @@
     reason = "a test's set-up that fails ends the test"
 )]
 
+mod backups;
 mod configuration;
 mod fixture;
 mod mistakes;

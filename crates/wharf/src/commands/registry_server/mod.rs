@@ -1,6 +1,8 @@
 //! `wharf registry`: the registry as a service.
 
 mod activation;
+mod authority_files;
+mod backup;
 mod config_check;
 mod config_group;
 mod config_schema;
@@ -9,6 +11,7 @@ mod group;
 mod options;
 mod parts;
 mod rebuild;
+mod restore;
 mod serve;
 mod service_manager;
 

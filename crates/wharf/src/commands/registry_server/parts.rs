@@ -3,27 +3,30 @@
 use anyhow::Context as _;
 use tokio::sync::watch;
 use wharf_registry::config::{RegistryConfig, TlsMode};
-use wharf_registry::db::{Database, PostgresSettings};
+use wharf_registry::db::{Database, PostgresSettings, SchemaWish};
 use wharf_registry::storage::{LocalStorage, RegistryStorage, S3Storage};
 use wharf_registry::tls::{Authority, CertificateSource, Encryption, client_config, default_names};
 use wharf_registry::{Clock, Registry};
 
 use crate::environment::Environment;
 
-/// Opens the database, and brings its schema up to date.
-pub(super) fn open_database(config: &RegistryConfig, clock: &Clock) -> anyhow::Result<Database> {
+/// Opens the database and does about its schema what is wished.
+pub(super) fn open_database_with(
+    config: &RegistryConfig,
+    clock: &Clock,
+    wish: SchemaWish,
+) -> anyhow::Result<Database> {
     if let Some(settings) = postgres_settings(config)? {
-        return Database::open_postgres(&settings, clock).context("PostgreSQL cannot be used");
+        return Database::open_postgres_with(&settings, clock, wish)
+            .context("PostgreSQL cannot be used");
     }
     let file = config.database_file();
-    Database::open_sqlite(&file, clock)
+    Database::open_sqlite_with(&file, clock, wish)
         .with_context(|| format!("the database {} cannot be used", file.display()))
 }
 
 /// Where PostgreSQL is, if that is the database.
-pub(super) fn postgres_settings(
-    config: &RegistryConfig,
-) -> anyhow::Result<Option<PostgresSettings>> {
+fn postgres_settings(config: &RegistryConfig) -> anyhow::Result<Option<PostgresSettings>> {
     let Some(url) = &config.database.url else {
         return Ok(None);
     };
@@ -60,7 +63,7 @@ pub(super) async fn open_registry(
     config: &RegistryConfig,
     clock: &Clock,
 ) -> anyhow::Result<Registry> {
-    let database = open_database(config, clock)?;
+    let database = open_database_with(config, clock, SchemaWish::Current)?;
     let storage = open_storage(config).await?;
     Ok(Registry::open(database, storage, clock.clone(), config.settings()).await?)
 }
@@ -70,7 +73,7 @@ pub(super) async fn open_beside(
     config: &RegistryConfig,
     clock: &Clock,
 ) -> anyhow::Result<Registry> {
-    let database = open_database(config, clock)?;
+    let database = open_database_with(config, clock, SchemaWish::Current)?;
     let storage = open_storage(config).await?;
     Ok(Registry::beside(
         database,

@@ -48,11 +48,11 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     let (encryption, authority) = parts::open_encryption(&config, &clock)?.unzip();
     let authority = authority.flatten();
     let listener = activation::listener(config.listen, session.environment()).await?;
-    let figures = match config.metrics.listen {
+    let address = listener.local_addr()?;
+    let figures_listener = match config.metrics.listen {
         Some(address) => Some(activation::bind(address, "metrics.listen").await?),
         None => None,
     };
-    let address = listener.local_addr()?;
     let welcome = Welcome {
         config: &config,
         address,
@@ -69,15 +69,10 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     };
     let renewing = tokio::spawn(parts::keep_current(encryption.clone(), stopped.clone()));
     let server = Server::new(registry, config.server_settings());
-    let showing_figures = match figures {
-        Some(listener) => {
-            let (server, stopped) = (server.clone(), stopped.clone());
-            Some(tokio::spawn(async move {
-                server.serve_metrics(listener, stopped).await;
-            }))
-        }
-        None => None,
-    };
+    let showing_figures = figures_listener.map(|listener| {
+        let (server, stopped) = (server.clone(), stopped.clone());
+        tokio::spawn(async move { server.serve_metrics(listener, stopped).await })
+    });
     let manager = session.environment().notify_socket.as_deref();
     service_manager::tell(manager, "READY=1");
     let told = async {
