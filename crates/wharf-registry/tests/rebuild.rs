@@ -133,6 +133,34 @@ async fn a_lost_database_is_made_anew_from_storage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_project_of_the_first_start_is_rebuilt_and_the_registry_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, _, _) = registry_with_image(folder.path()).await;
+    let name = RepositoryName::parse("library/tool").unwrap();
+    let administrator = Principal::User {
+        id: 1,
+        name: "admin".to_owned(),
+        is_sysadmin: true,
+    };
+    let library = registry.standing(&administrator, "library").await.unwrap();
+    let library = library.expect("the first start makes it").project.id;
+    let digest = push_image(&registry, library, &name, "v1").await;
+    registry.write_records().await.unwrap();
+    drop(registry);
+
+    let rebuilt = open(folder.path(), "other.db").await;
+    let report = rebuilt.rebuild().await.unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+    rebuilt
+        .prepare_first_start(Some("Harbor12345".to_owned()))
+        .await
+        .unwrap();
+    let tag = ManifestReference::parse("v1").unwrap();
+    let manifest = rebuilt.find_manifest(&name, &tag).await.unwrap();
+    assert_eq!(manifest.digest, digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lost_bytes_are_found_and_mended_by_a_push() {
     let folder = tempfile::tempdir().unwrap();
     let (registry, name, _) = registry_with_image(folder.path()).await;

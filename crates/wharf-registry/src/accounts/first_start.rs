@@ -1,7 +1,8 @@
 //! What a registry begins with: an administrator and the project `library`.
 
 use crate::access::generate_secret;
-use crate::db::{self, Durability, projects::NewProject, users::NewUser};
+use crate::db::records::{self, RecordKind};
+use crate::db::{self, Durability, Sql, SqlError, projects::NewProject, users::NewUser};
 use crate::error::RegistryError;
 use crate::registry::Registry;
 use crate::repositories::DEFAULT_PROJECT;
@@ -44,18 +45,27 @@ impl Registry {
                     is_sysadmin: true,
                 };
                 let id = db::users::insert(sql, &administrator, now)?;
-                let library = NewProject {
-                    name: DEFAULT_PROJECT.to_owned(),
-                    owner: Some(id),
-                    owner_name: ADMINISTRATOR.to_owned(),
-                    public: true,
-                    metadata: "{}".to_owned(),
-                };
-                db::projects::insert(sql, &library, now)?;
+                make_library(sql, id, now)?;
                 Ok(true)
             })
             .await
             .map_err(RegistryError::Database)?;
         Ok(made.filter(|_| first))
     }
+}
+
+/// Makes the project `library`. A database that was rebuilt from storage has it already, and no users yet.
+fn make_library(sql: &mut dyn Sql, owner: i64, now: i64) -> Result<(), SqlError> {
+    if db::projects::find(sql, DEFAULT_PROJECT)?.is_some() {
+        return Ok(());
+    }
+    let library = NewProject {
+        name: DEFAULT_PROJECT.to_owned(),
+        owner: Some(owner),
+        owner_name: ADMINISTRATOR.to_owned(),
+        public: true,
+        metadata: "{}".to_owned(),
+    };
+    db::projects::insert(sql, &library, now)?;
+    records::queue(sql, RecordKind::Project, DEFAULT_PROJECT, "")
 }
