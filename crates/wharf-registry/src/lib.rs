@@ -30,4 +30,4 @@ pub use configuration::{Configuration, ConfigurationChange};
 pub use data_folder::{DataFolder, DataFolderError};
 pub use error::RegistryError;
 pub use registry::Registry;
-pub use settings::Settings;
+pub use settings::{Settings, SparseManifests};

@@ -7,8 +7,8 @@ use crate::garbage::GarbageSettings;
 /// Settings with their defaults.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Whether an index may name manifests that are not in the repository (sparse indexes).
-    pub sparse_indexes: bool,
+    /// Which manifests may name what their repository does not have.
+    pub sparse: SparseManifests,
     /// Whether every user may make projects, or only administrators (Harbor's `project_creation_restriction`).
     pub users_create_projects: bool,
     /// How long the collector leaves things alone.
@@ -19,10 +19,28 @@ pub struct Settings {
     pub body_timeout: Duration,
 }
 
+/// Which manifests may name what their repository does not have (the distribution specification, "Pushing Manifests", leaves
+/// that to the registry).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SparseManifests {
+    /// Indexes may name manifests that are not there.
+    pub indexes: bool,
+    /// Images and other artifacts may name blobs that are not there.
+    pub images: bool,
+}
+
+impl SparseManifests {
+    /// All of them.
+    pub const ALLOWED: Self = Self {
+        indexes: true,
+        images: true,
+    };
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            sparse_indexes: false,
+            sparse: SparseManifests::default(),
             users_create_projects: true,
             garbage: GarbageSettings::default(),
             blob_limit_bytes: 1 << 40,

@@ -5,7 +5,7 @@
     reason = "a test runs a runtime of its own"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -68,23 +68,26 @@ async fn push_image(registry: &Registry, project: i64, name: &RepositoryName, ta
         .digest
 }
 
+fn administrator() -> Principal {
+    Principal::User {
+        id: 1,
+        name: "admin".to_owned(),
+        is_sysadmin: true,
+    }
+}
+
 async fn registry_with_image(folder: &Path) -> (Registry, RepositoryName, Digest) {
     let registry = open(folder, "registry.db").await;
     let wish = ProjectWish {
         name: "team".to_owned(),
         metadata: Metadata::new(true),
     };
-    let administrator = Principal::User {
-        id: 1,
-        name: "admin".to_owned(),
-        is_sysadmin: true,
-    };
     registry
         .prepare_first_start(Some("Harbor12345".to_owned()))
         .await
         .expect("an administrator");
     let project = registry
-        .create_project(&administrator, wish)
+        .create_project(&administrator(), wish)
         .await
         .expect("a project");
     let name = RepositoryName::parse("team/app").expect("a name");
@@ -137,12 +140,10 @@ async fn the_project_of_the_first_start_is_rebuilt_and_the_registry_starts_again
     let folder = tempfile::tempdir().unwrap();
     let (registry, _, _) = registry_with_image(folder.path()).await;
     let name = RepositoryName::parse("library/tool").unwrap();
-    let administrator = Principal::User {
-        id: 1,
-        name: "admin".to_owned(),
-        is_sysadmin: true,
-    };
-    let library = registry.standing(&administrator, "library").await.unwrap();
+    let library = registry
+        .standing(&administrator(), "library")
+        .await
+        .unwrap();
     let library = library.expect("the first start makes it").project.id;
     let digest = push_image(&registry, library, &name, "v1").await;
     registry.write_records().await.unwrap();
@@ -158,6 +159,33 @@ async fn the_project_of_the_first_start_is_rebuilt_and_the_registry_starts_again
     let tag = ManifestReference::parse("v1").unwrap();
     let manifest = rebuilt.find_manifest(&name, &tag).await.unwrap();
     assert_eq!(manifest.digest, digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_whose_blob_is_lost_is_rebuilt_and_mended_by_a_push() {
+    let folder = tempfile::tempdir().unwrap();
+    let (registry, name, digest) = registry_with_image(folder.path()).await;
+    registry.write_records().await.unwrap();
+    drop(registry);
+    let layer = Digest::of(b"layer");
+    std::fs::remove_dir_all(objects(folder.path(), &layer)).unwrap();
+
+    let rebuilt = open(folder.path(), "other.db").await;
+    let report = rebuilt.rebuild().await.unwrap();
+    assert_eq!(
+        report.problems,
+        [format!(
+            "team/app@{digest}: its blob {layer} is not in storage; push it again to mend it"
+        )]
+    );
+    let tag = ManifestReference::parse("v1").unwrap();
+    let manifest = rebuilt.find_manifest(&name, &tag).await.unwrap();
+    assert_eq!(manifest.digest, digest);
+    let project = rebuilt.standing(&administrator(), "team").await.unwrap();
+    let project = project.expect("a project").project.id;
+    push_blob(&rebuilt, project, &name, b"layer").await;
+    // It is the image's again.
+    assert!(rebuilt.delete_blob(&name, &layer).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,11 +213,16 @@ async fn lost_bytes_are_found_and_mended_by_a_push() {
     assert_eq!(report.findings, []);
 }
 
+/// Where the object lies, with others whose digests begin alike.
+fn objects(folder: &Path, digest: &Digest) -> PathBuf {
+    let hex = digest.hex();
+    folder.join("storage/blobs/sha256").join(hex.split_at(2).0)
+}
+
 /// Writes other bytes of the same length over the object.
 fn damage(folder: &Path, digest: &Digest) {
     let hex = digest.hex();
-    let objects = folder.join("storage/blobs/sha256").join(hex.split_at(2).0);
-    for entry in std::fs::read_dir(objects).expect("objects") {
+    for entry in std::fs::read_dir(objects(folder, digest)).expect("objects") {
         let path = entry.expect("an object").path();
         let name = path
             .file_name()

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::garbage::GarbageSettings;
 use crate::http::ServerSettings;
-use crate::settings::Settings;
+use crate::settings::{Settings, SparseManifests};
 
 impl Default for RegistryConfig {
     fn default() -> Self {
@@ -102,7 +102,10 @@ impl RegistryConfig {
     /// What the registry's rooms are told.
     pub fn settings(&self) -> Settings {
         Settings {
-            sparse_indexes: self.manifests.sparse_indexes,
+            sparse: SparseManifests {
+                indexes: self.manifests.sparse_indexes,
+                images: self.manifests.sparse_images,
+            },
             users_create_projects: self.projects.creators == ProjectCreators::Users,
             garbage: GarbageSettings {
                 grace: self.garbage.grace.duration(),

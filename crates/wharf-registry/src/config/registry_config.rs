@@ -145,6 +145,8 @@ pub enum ProjectCreators {
 pub struct ManifestsConfig {
     /// Whether an index may name manifests that its repository does not have.
     pub sparse_indexes: bool,
+    /// Whether an image or another artifact may name blobs that its repository does not have; it keeps those that come later.
+    pub sparse_images: bool,
 }
 
 /// `[garbage]`.

@@ -105,7 +105,25 @@ pub fn link(sql: &mut dyn Sql, repository: i64, digest: &Digest, now: i64) -> Re
          ON CONFLICT (repository, digest) DO UPDATE SET linked = excluded.linked",
         values![repository, digest.to_string(), now],
     )?;
+    keep_for_manifests(sql, repository, digest)?;
     touch(sql, digest, now)
+}
+
+/// From here, the manifests that were pushed before this blob keep it.
+fn keep_for_manifests(sql: &mut dyn Sql, repository: i64, digest: &Digest) -> Result<(), SqlError> {
+    let awaiting = sql.query(
+        "DELETE FROM awaited_blobs WHERE repository = $1 AND digest = $2 RETURNING manifest",
+        values![repository, digest.to_string()],
+    )?;
+    for mut row in awaiting {
+        let manifest: i64 = row.take(0);
+        sql.execute(
+            "INSERT INTO manifest_blobs (repository, digest, manifest) VALUES ($1, $2, $3) \
+             ON CONFLICT (repository, digest, manifest) DO NOTHING",
+            values![repository, digest.to_string(), manifest],
+        )?;
+    }
+    Ok(())
 }
 
 /// Begins the grace period of a link anew if it is older than `stale`. `false` if there is no such link.

@@ -40,8 +40,10 @@ pub struct NewManifest {
     pub total_size: u64,
     /// The bytes as they were pushed.
     pub content: Vec<u8>,
-    /// The blobs it needs, each once.
+    /// Those of the blobs it names that its repository has, each once: it keeps them.
     pub blobs: Vec<Digest>,
+    /// Those that its repository does not have, each once: it keeps them as soon as they come.
+    pub awaited: Vec<Digest>,
     /// The manifests it names, with their platforms as JSON.
     pub children: Vec<(Digest, Option<String>)>,
 }
@@ -154,6 +156,12 @@ pub fn insert(
     for blob in &manifest.blobs {
         sql.execute(
             "INSERT INTO manifest_blobs (repository, digest, manifest) VALUES ($1, $2, $3)",
+            values![repository, blob.to_string(), id],
+        )?;
+    }
+    for blob in &manifest.awaited {
+        sql.execute(
+            "INSERT INTO awaited_blobs (repository, digest, manifest) VALUES ($1, $2, $3)",
             values![repository, blob.to_string(), id],
         )?;
     }

@@ -25,7 +25,10 @@ pub(crate) enum Dialect {
 
 /// Each step once; never changed after a release. `{id}`, `{text}` and `{bytes}` stand for the few words that differ.
 /// Text sorts by bytes: that is the order of tags that the distribution specification asks for.
-const STEPS: &[&str] = &[include_str!("schema/0001-registry.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001-registry.sql"),
+    include_str!("schema/0002-awaited-blobs.sql"),
+];
 
 impl Dialect {
     fn adapt(self, statement: &str) -> String {

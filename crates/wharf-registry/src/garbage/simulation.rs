@@ -23,6 +23,7 @@ use crate::repositories::{
     ManifestDocument, ManifestReference, RecordedBlob, RecordedManifest, RepositoryName, mount,
     remove, restore,
 };
+use crate::settings::SparseManifests;
 use crate::storage::{ObjectKey, PendingUpload, StoredObject};
 
 /// Steps of one interleaving.
@@ -69,6 +70,8 @@ enum Actor {
 struct Push {
     repository: RepositoryName,
     image: Image,
+    /// Whether its manifest may come before some of its blobs.
+    sparse: SparseManifests,
     /// Blobs that are not dealt with yet.
     left: Vec<Digest>,
     uploading: Option<Uploading>,
@@ -203,6 +206,7 @@ impl World {
             "tags",
             "manifest_children",
             "manifest_blobs",
+            "awaited_blobs",
             "manifests",
             "trash_blobs",
             "trash",
@@ -247,13 +251,23 @@ impl World {
         let second = self.chance.below(BLOBS);
         let blobs: BTreeSet<Digest> = [blob(first), blob(second)].into();
         let tag = if self.chance.one_in(2) { "one" } else { "two" };
+        let mut left: Vec<Digest> = blobs.into_iter().collect();
+        let is_sparse = self.chance.one_in(3);
+        if is_sparse {
+            left.pop();
+        }
+        let sparse = SparseManifests {
+            images: is_sparse,
+            ..SparseManifests::default()
+        };
         self.actors.push(Actor::Push(Push {
             repository,
             image: Image {
                 manifest: manifest(&blob(first), &blob(second)),
                 tag: tag.parse().unwrap(),
             },
-            left: blobs.into_iter().collect(),
+            sparse,
+            left,
             uploading: None,
             relied_on_since: None,
         }));
@@ -368,6 +382,7 @@ impl World {
         match self.transaction(|sql| recorded.record(sql, now)) {
             Ok(()) => {
                 push.relied_on_since.get_or_insert(self.now);
+                self.may_have_lost = true;
                 Some(push)
             }
             // It took so long that the upload expired: the client is told, and gives up.
@@ -385,7 +400,7 @@ impl World {
             document,
             tags: vec![push.image.tag],
             actor: "me".to_owned(),
-            sparse: false,
+            sparse: push.sparse,
         };
         let now = self.now;
         match self.transaction(|sql| change.record(sql, now)) {
@@ -434,7 +449,7 @@ impl World {
         let trash = db::trash::list(&mut *self.sql, project, i64::MAX, 3).unwrap();
         if let Some(entry) = trash.last() {
             let (id, now) = (entry.id, self.now);
-            self.transaction(|sql| restore(sql, project, id, false, "me", now))
+            self.transaction(|sql| restore(sql, project, id, SparseManifests::ALLOWED, "me", now))
                 .unwrap();
             self.may_have_lost = true;
         }
@@ -562,8 +577,27 @@ impl World {
         }
     }
 
-    /// Everything that a manifest names lies in storage.
+    /// Everything that a manifest names lies in storage, and is shown where the manifest is.
     fn check_readable(&mut self, seed: u64) {
+        let hidden = self.keys(
+            "SELECT b.object_key FROM manifest_blobs m JOIN blobs b ON b.digest = m.digest \
+             WHERE NOT EXISTS (SELECT 1 FROM repository_blobs l \
+             WHERE l.repository = m.repository AND l.digest = m.digest)",
+        );
+        assert_eq!(
+            hidden,
+            BTreeSet::new(),
+            "seed {seed}: a manifest's blobs are hidden"
+        );
+        let unkept = self.keys(
+            "SELECT b.object_key FROM awaited_blobs a JOIN repository_blobs l \
+             ON l.repository = a.repository AND l.digest = a.digest JOIN blobs b ON b.digest = a.digest",
+        );
+        assert_eq!(
+            unkept,
+            BTreeSet::new(),
+            "seed {seed}: a blob came and is not kept"
+        );
         for key in self.keys(
             "SELECT DISTINCT b.object_key FROM manifest_blobs m LEFT JOIN blobs b ON b.digest = m.digest \
              UNION SELECT b.object_key FROM trash_blobs t LEFT JOIN blobs b ON b.digest = t.digest",

@@ -138,7 +138,13 @@ impl Registry {
                     .take_over_checked(move |sql| insert_manifest(sql, &record, now))
                     .await
                 {
-                    Ok(()) => report.manifests += 1,
+                    Ok(lost) => {
+                        report.manifests += 1;
+                        let lost = lost.iter().map(|blob| {
+                            format!("{what}: its blob {blob} is not in storage; push it again to mend it")
+                        });
+                        report.problems.extend(lost);
+                    }
                     Err(error) => report.problems.push(format!("{what}: {error}")),
                 }
             }
@@ -197,19 +203,21 @@ impl Registry {
         changed.map_err(RegistryError::Database)
     }
 
-    async fn take_over_checked(
+    async fn take_over_checked<T: Send + 'static>(
         &self,
-        change: impl FnMut(&mut dyn Sql) -> Result<(), RegistryError> + Send + 'static,
-    ) -> Result<(), RegistryError> {
+        change: impl FnMut(&mut dyn Sql) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
         self.db().write(Durability::Full, change).await
     }
 }
 
+/// Takes a manifest over; gives the blobs that it needs and that storage does not have. It waits for them: what is left of an
+/// image is worth keeping, and whoever has the blobs can push them again.
 fn insert_manifest(
     sql: &mut dyn Sql,
     record: &ManifestRecord,
     now: i64,
-) -> Result<(), RegistryError> {
+) -> Result<Vec<Digest>, RegistryError> {
     let invalid = |reason: &str| RegistryError::ManifestInvalid {
         reason: reason.to_owned(),
     };
@@ -236,8 +244,8 @@ fn insert_manifest(
         if db::blobs::find_size(sql, &blob)?.is_some() {
             db::blobs::link(sql, repository, &blob, now)?;
             document.record.blobs.push(blob);
-        } else if document.needed.contains_key(&blob) {
-            return Err(invalid(&format!("its blob {blob} is not in storage")));
+        } else {
+            document.record.awaited.push(blob);
         }
     }
     db::manifests::insert(
@@ -248,7 +256,9 @@ fn insert_manifest(
         record.pushed,
     )?;
     db::repositories::show(sql, repository, now)?;
-    Ok(())
+    let mut lost = document.record.awaited;
+    lost.retain(|blob| document.needed.contains_key(blob));
+    Ok(lost)
 }
 
 fn insert_tag(sql: &mut dyn Sql, tag: &TagDocument) -> Result<(), RegistryError> {

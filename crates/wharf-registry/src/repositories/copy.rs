@@ -14,6 +14,7 @@ use crate::db::records::{self, RecordKind};
 use crate::db::{self, Durability, Sql};
 use crate::error::RegistryError;
 use crate::registry::Registry;
+use crate::settings::SparseManifests;
 
 /// Most manifests that one copy takes along.
 const MANIFEST_LIMIT: usize = 10_000;
@@ -56,7 +57,7 @@ impl Registry {
                 for manifest in everything(sql, source, manifest)? {
                     let mut document = read(&manifest)?;
                     link_blobs(sql, source, to, &document, actor.at)?;
-                    check_contents(sql, to, target, &mut document, true)?;
+                    check_contents(sql, to, target, &mut document, SparseManifests::ALLOWED)?;
                     let by = &actor.name;
                     db::manifests::insert(sql, to, &document.record, by, actor.at)?;
                     let digest = manifest.digest.to_string();

@@ -20,7 +20,7 @@ pub(crate) struct ManifestDocument {
     pub(crate) record: NewManifest,
     /// Blobs that must be in the repository, with the sizes it says they have.
     pub(crate) needed: BTreeMap<Digest, u64>,
-    /// Blobs that may be elsewhere (non-distributable layers).
+    /// Blobs that may be elsewhere (non-distributable layers). None of them is needed, too.
     pub(crate) optional: BTreeSet<Digest>,
 }
 
@@ -44,6 +44,7 @@ impl ManifestDocument {
             total_size: raw.bytes().len() as u64,
             content: raw.bytes().to_vec(),
             blobs: Vec::new(),
+            awaited: Vec::new(),
             children: Vec::new(),
         };
         let mut document = match parsed {
@@ -109,6 +110,7 @@ fn describe_image(
             });
         }
     }
+    optional.retain(|digest| !needed.contains_key(digest));
     Ok((needed, optional))
 }
 

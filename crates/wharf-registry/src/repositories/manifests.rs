@@ -16,6 +16,7 @@ use crate::db::trash::TrashEntry;
 use crate::db::{self, Durability, Sql};
 use crate::error::RegistryError;
 use crate::registry::Registry;
+use crate::settings::SparseManifests;
 
 /// How a manifest is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +174,7 @@ impl Registry {
             document,
             tags,
             actor: push.actor,
-            sparse: self.settings().sparse_indexes,
+            sparse: self.settings().sparse,
         };
         self.db()
             .write(Durability::Full, move |sql| change.record(sql, now))
@@ -206,7 +207,7 @@ pub(crate) struct RecordedManifest {
     pub(crate) document: ManifestDocument,
     pub(crate) tags: Vec<Tag>,
     pub(crate) actor: String,
-    pub(crate) sparse: bool,
+    pub(crate) sparse: SparseManifests,
 }
 
 impl RecordedManifest {
@@ -301,7 +302,8 @@ pub(super) fn find(
     }
 }
 
-/// Sees that the repository has what the manifest names, in the lengths it says, and notes which blobs it keeps.
+/// Sees that the repository has what the manifest names, in the lengths it says, and notes which blobs it keeps and which it
+/// waits for.
 ///
 /// A blob that another repository has does not count: naming a digest must not open what one may not read.
 pub(super) fn check_contents(
@@ -309,9 +311,10 @@ pub(super) fn check_contents(
     repository: i64,
     name: &RepositoryName,
     document: &mut ManifestDocument,
-    sparse: bool,
+    sparse: SparseManifests,
 ) -> Result<(), RegistryError> {
     let mut kept = Vec::new();
+    let mut awaited = Vec::new();
     let mut missing = Vec::new();
     for (digest, said) in &document.needed {
         match db::blobs::find_in_repository(sql, repository, digest)? {
@@ -324,15 +327,17 @@ pub(super) fn check_contents(
                 });
             }
             Some(_) => kept.push(*digest),
+            None if sparse.images => awaited.push(*digest),
             None => missing.push(*digest),
         }
     }
     for digest in &document.optional {
-        if db::blobs::find_in_repository(sql, repository, digest)?.is_some() {
-            kept.push(*digest);
+        match db::blobs::find_in_repository(sql, repository, digest)? {
+            Some(_) => kept.push(*digest),
+            None => awaited.push(*digest),
         }
     }
-    if !sparse {
+    if !sparse.indexes {
         for (child, _) in &document.record.children {
             if db::manifests::find_id(sql, repository, child)?.is_none() {
                 missing.push(*child);
@@ -346,6 +351,7 @@ pub(super) fn check_contents(
         });
     }
     document.record.blobs = kept;
+    document.record.awaited = awaited;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::db::trash::TrashEntry;
 use crate::db::{self, Durability, Sql};
 use crate::error::RegistryError;
 use crate::registry::Registry;
+use crate::settings::SparseManifests;
 
 /// A deleted manifest, as a list shows it.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ impl Registry {
         actor: &str,
     ) -> Result<(), RegistryError> {
         let (actor, now) = (actor.to_owned(), self.now());
-        let sparse = self.settings().sparse_indexes;
+        let sparse = self.settings().sparse;
         self.db()
             .write(Durability::Full, move |sql| {
                 restore(sql, project, id, sparse, &actor, now)
@@ -66,7 +67,7 @@ pub(crate) fn restore(
     sql: &mut dyn Sql,
     project: i64,
     id: i64,
-    sparse: bool,
+    sparse: SparseManifests,
     actor: &str,
     now: i64,
 ) -> Result<(), RegistryError> {

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wharf_oci::Digest;
+use wharf_registry::{Settings, SparseManifests};
 
-use crate::server::{TestServer, administrator, digest, request};
+use crate::server::{TestServer, Wishes, administrator, digest, request};
 use crate::wire::{answer, chunked};
 
 const REPOSITORY: &str = "library/r";
@@ -169,4 +170,59 @@ fn the_largest_index_does_not_stop_the_others() {
     refused.refuses(400, "MANIFEST_BLOB_UNKNOWN");
     assert!(refused.body.len() < 64 << 10, "an error stays short");
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+/// A blob that a manifest keeps is not deleted, neither by a client nor by the collector.
+fn is_kept(server: &TestServer, blob: &Digest) {
+    let path = format!("/v2/{REPOSITORY}/blobs/{blob}");
+    server
+        .ask("DELETE", &path, &[], b"")
+        .refuses(405, "UNSUPPORTED");
+    server.ask("GET", &path, &[], b"").expect(200);
+}
+
+#[test]
+fn an_image_may_come_before_its_layer_where_the_settings_say_so_and_keeps_it_then() {
+    let settings = Settings {
+        sparse: SparseManifests::ALLOWED,
+        ..Settings::default()
+    };
+    let server = TestServer::with(Wishes {
+        settings,
+        ..Wishes::default()
+    });
+    let empty = server.push_blob(REPOSITORY, b"{}");
+    let layer = descriptor(&digest(b"late"), 4);
+    let sparse = image(&descriptor(&empty, 2), &[layer]).to_string();
+    server.push_manifest(REPOSITORY, "x", &sparse).expect(201);
+    let layer = server.push_blob(REPOSITORY, b"late");
+    is_kept(&server, &layer);
+}
+
+#[test]
+fn a_layer_that_may_be_elsewhere_is_kept_when_it_comes() {
+    let server = TestServer::start();
+    let empty = server.push_blob(REPOSITORY, b"{}");
+    let foreign = json!({
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": digest(b"licensed").to_string(),
+        "size": 8,
+    });
+    let licensed = image(&descriptor(&empty, 2), &[foreign]).to_string();
+    server.push_manifest(REPOSITORY, "x", &licensed).expect(201);
+    let layer = server.push_blob(REPOSITORY, b"licensed");
+    is_kept(&server, &layer);
+}
+
+#[test]
+fn a_blob_may_be_named_as_one_that_is_needed_and_as_one_that_is_not() {
+    let server = TestServer::start();
+    let empty = server.push_blob(REPOSITORY, b"{}");
+    let foreign = json!({
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "digest": empty.to_string(),
+        "size": 2,
+    });
+    let both = image(&descriptor(&empty, 2), &[foreign]).to_string();
+    server.push_manifest(REPOSITORY, "x", &both).expect(201);
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use wharf_oci::{Algorithm, Hasher};
-use wharf_registry::Settings;
+use wharf_registry::{Settings, SparseManifests};
 
 use crate::server::{TestServer, Wishes, digest};
 
@@ -426,7 +426,7 @@ fn an_index_may_be_sparse_where_the_settings_say_so() {
         .push_manifest(REPOSITORY, "sparse", &index)
         .refuses(400, "MANIFEST_BLOB_UNKNOWN");
     let settings = Settings {
-        sparse_indexes: true,
+        sparse: SparseManifests::ALLOWED,
         ..Settings::default()
     };
     let lenient = TestServer::with(Wishes {
