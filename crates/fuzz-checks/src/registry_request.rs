@@ -26,9 +26,10 @@ pub(crate) fn check(bytes: &[u8]) {
 
 fn check_routed(method: &str, path: &str, routed: &Routed) {
     for (part, value) in &routed.parts {
-        assert!(!value.is_empty() && !value.contains('\0'), "{routed:?}");
+        // `/v2//tags/list` is about the repository "", whose name is refused.
         let has_many = *part == "name";
-        assert!(has_many || !value.contains('/'), "{routed:?}");
+        let is_one = !value.is_empty() && !value.contains('/');
+        assert!((has_many || is_one) && !value.contains('\0'), "{routed:?}");
         if has_many && let Ok(name) = RepositoryName::parse(value) {
             let inside = name
                 .as_str()
