@@ -1,9 +1,13 @@
 //! `cargo xtask conformance`: the OCI's own test of the distribution protocol, against the registry as it is built here.
+//!
+//! The registry, its stores and its nodes are started by a program of the test kit, which this crate does not link, to stay
+//! quick to compile.
 
+use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -15,7 +19,17 @@ const SUITE: &str = "github.com/opencontainers/distribution-spec/conformance";
 const SUITE_VERSION: &str = "v0.0.0-20260627150115-216c04cd22ce";
 /// Versions of the specification that the suite knows and that we hold to.
 const VERSIONS: [&str; 2] = ["1.1", "dev"];
-const PASSWORD: &str = "Harbor12345";
+/// What a registry keeps its data in: a folder with SQLite, or S3 with PostgreSQL.
+const STORES: [&str; 2] = ["folder", "s3"];
+/// What the suite is told by its environment, beside what differs from run to run.
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("OCI_TLS", "disabled"),
+    ("OCI_REPO1", "library/conformance-1"),
+    ("OCI_REPO2", "library/conformance-2"),
+    // The test kit's.
+    ("OCI_USERNAME", "admin"),
+    ("OCI_PASSWORD", "Harbor12345"),
+];
 
 /// What `cargo xtask conformance` understands.
 #[derive(Debug, clap::Args)]
@@ -26,6 +40,12 @@ pub(crate) struct ConformanceArguments {
     /// Version of the specification to test against; may be repeated [default: 1.1 and dev]
     #[arg(long = "version", value_name = "VERSION", value_parser = VERSIONS)]
     versions: Vec<String>,
+    /// What the registry keeps its data in, a folder with SQLite or S3 with PostgreSQL; may be repeated [default: both]
+    #[arg(long = "store", value_name = "STORE", value_parser = STORES)]
+    stores: Vec<String>,
+    /// How many nodes serve, behind a load balancer, one of them always being restarted; more than one on S3 only
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    nodes: u8,
 }
 
 /// How many tests went which way.
@@ -37,6 +57,22 @@ struct Counts {
     disabled: u64,
 }
 
+impl Counts {
+    fn are_clean(&self) -> bool {
+        self.tests > 0 && self.failed == 0 && self.skipped == 0
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} tests, {} failed, {} skipped, {} disabled",
+            self.tests, self.failed, self.skipped, self.disabled
+        )
+    }
+}
+
 /// Builds the suite and the registry, and runs the one against the other. A machine that cannot have the suite is told so.
 pub(crate) fn run(arguments: &ConformanceArguments) -> Result<()> {
     let folder = target_folder()?.join("conformance");
@@ -44,36 +80,56 @@ pub(crate) fn run(arguments: &ConformanceArguments) -> Result<()> {
     let Some(suite) = build_suite(arguments.suite.as_deref(), &folder)? else {
         return Ok(());
     };
-    let mut build = cargo();
-    build.args(["build", "--package", "wharf"]);
-    run_command(&mut build)?;
+    for words in [&["wharf"][..], &["testkit", "--bins"]] {
+        let mut build = cargo();
+        build.args(["build", "--package"]).args(words);
+        run_command(&mut build)?;
+    }
     let mut failed = Vec::new();
-    for version in wished(&arguments.versions) {
-        let results = folder.join(version);
-        let counts = run_suite(&suite, version, &results)?;
-        say(&format!(
-            "conformance {version}: {} tests, {} failed, {} skipped, {} disabled ({})",
-            counts.tests,
-            counts.failed,
-            counts.skipped,
-            counts.disabled,
-            results.join("report.html").display()
-        ));
-        if counts.tests == 0 || counts.failed > 0 || counts.skipped > 0 {
-            failed.push(version);
+    for store in stores(arguments)? {
+        for version in wished(&arguments.versions, &VERSIONS) {
+            let run = Run {
+                store,
+                nodes: arguments.nodes,
+                version,
+                results: folder.join(store).join(version),
+            };
+            let Some(counts) = run.with(&suite)? else {
+                say(&format!("skipped: the conformance suite on {store}"));
+                continue;
+            };
+            let report = run.results.join("report.html");
+            say(&format!(
+                "conformance {run}: {counts} ({})",
+                report.display()
+            ));
+            if !counts.are_clean() {
+                failed.push(run.to_string());
+            }
         }
     }
     if !failed.is_empty() {
-        bail!("the registry does not conform to {}", failed.join(", "));
+        bail!("the registry does not conform: {}", failed.join(", "));
     }
     Ok(())
 }
 
-fn wished(versions: &[String]) -> Vec<&str> {
-    if versions.is_empty() {
-        return VERSIONS.to_vec();
+/// The stores to run on. Nodes can share no folder.
+fn stores(arguments: &ConformanceArguments) -> Result<Vec<&str>> {
+    if arguments.nodes == 1 {
+        return Ok(wished(&arguments.stores, &STORES));
     }
-    versions.iter().map(String::as_str).collect()
+    if arguments.stores.iter().any(|store| store == "folder") {
+        bail!("several nodes cannot share a folder; leave out --store folder");
+    }
+    Ok(vec!["s3"])
+}
+
+fn wished<'a>(named: &'a [String], all: &[&'a str]) -> Vec<&'a str> {
+    if named.is_empty() {
+        return all.to_vec();
+    }
+    named.iter().map(String::as_str).collect()
 }
 
 /// The suite's program. `None`, said aloud, where it cannot be had.
@@ -109,32 +165,80 @@ fn build_suite(checkout: Option<&Path>, folder: &Path) -> Result<Option<PathBuf>
     Ok(Some(program))
 }
 
-/// Runs the suite once against a registry of its own.
-fn run_suite(suite: &Path, version: &str, results: &Path) -> Result<Counts> {
-    if results.exists() {
-        fs::remove_dir_all(results).with_context(|| format!("removing {}", results.display()))?;
+/// One run of the suite, against a registry of its own.
+struct Run<'a> {
+    store: &'a str,
+    nodes: u8,
+    version: &'a str,
+    /// The folder of what the suite and the registry leave.
+    results: PathBuf,
+}
+
+impl fmt::Display for Run<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} on {}", self.version, self.store)?;
+        if self.nodes > 1 {
+            write!(formatter, " with {} nodes", self.nodes)?;
+        }
+        Ok(())
     }
-    fs::create_dir_all(results)?;
-    let registry = Registry::start(&results.join("data"))?;
-    let mut command = Command::new(suite);
-    command
-        .current_dir(results)
-        .env("OCI_RESULTS_DIR", results)
-        .env("OCI_VERSION", version)
-        .env("OCI_REGISTRY", &registry.address)
-        .env("OCI_TLS", "disabled")
-        .env("OCI_REPO1", "library/conformance-1")
-        .env("OCI_REPO2", "library/conformance-2")
-        .env("OCI_USERNAME", "admin")
-        .env("OCI_PASSWORD", PASSWORD)
-        .stdout(fs::File::create(results.join("output.txt"))?);
-    let ended = command.status().context("starting the suite")?;
-    drop(registry);
-    let report = results.join("junit.xml");
-    // It ends with a failure where a test failed, and says in its report which.
-    let report = fs::read_to_string(&report)
-        .with_context(|| format!("the suite left no {} ({ended})", report.display()))?;
-    counts(&report).context("junit.xml counts nothing")
+}
+
+impl Run<'_> {
+    /// `None`, said aloud, where a store is not installed.
+    fn with(&self, suite: &Path) -> Result<Option<Counts>> {
+        let results = &self.results;
+        if results.exists() {
+            fs::remove_dir_all(results)
+                .with_context(|| format!("removing {}", results.display()))?;
+        }
+        fs::create_dir_all(results)?;
+        let Some(registry) = self.serve()? else {
+            return Ok(None);
+        };
+        let mut command = Command::new(suite);
+        command
+            .current_dir(results)
+            .env("OCI_RESULTS_DIR", results)
+            .env("OCI_VERSION", self.version)
+            .env("OCI_REGISTRY", &registry.address)
+            .envs(ENVIRONMENT)
+            .stdout(fs::File::create(results.join("output.txt"))?);
+        let ended = command.status().context("starting the suite")?;
+        registry.end()?;
+        let report = results.join("junit.xml");
+        // It ends with a failure where a test failed, and says in its report which.
+        let report = fs::read_to_string(&report)
+            .with_context(|| format!("the suite left no {} ({ended})", report.display()))?;
+        counts(&report)
+            .context("junit.xml counts nothing")
+            .map(Some)
+    }
+
+    fn serve(&self) -> Result<Option<Registry>> {
+        let programs = target_folder()?.join("debug");
+        let mut child = Command::new(programs.join("serve-registry"))
+            .arg(programs.join("wharf"))
+            .args([&self.results.join("data"), Path::new(self.store)])
+            .arg(self.nodes.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("starting the registry")?;
+        let output = child.stdout.take().context("the registry's output")?;
+        let mut registry = Registry {
+            child,
+            address: String::new(),
+            output: BufReader::new(output),
+        };
+        registry.output.read_line(&mut registry.address)?;
+        registry.address.truncate(registry.address.trim_end().len());
+        if registry.address.is_empty() {
+            registry.end()?;
+            return Ok(None);
+        }
+        Ok(Some(registry))
+    }
 }
 
 /// Reads the numbers of the report's first element.
@@ -157,42 +261,26 @@ fn counts(report: &str) -> Option<Counts> {
     })
 }
 
-/// A registry on a free port, ended with this value.
+/// A registry that serves, with its stores and nodes. They end when the program's standard input does, also with this
+/// process.
 struct Registry {
     child: Child,
     address: String,
+    output: BufReader<ChildStdout>,
 }
 
 impl Registry {
-    fn start(data: &Path) -> Result<Self> {
-        fs::create_dir_all(data)?;
-        let mut child = Command::new(target_folder()?.join("debug/wharf"))
-            .args(["registry", "serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env("WHARF_REGISTRY_ADMIN_PASSWORD", PASSWORD)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the registry")?;
-        let output = child.stdout.take().context("the registry's output")?;
-        let mut registry = Self {
-            child,
-            address: String::new(),
-        };
-        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-        registry.address = lines
-            .find_map(|line| Some(line.split_once("Serving on http://")?.1.to_owned()))
-            .context("the registry ended before it served")?;
-        // Somebody has to read on, or it waits for room in the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(registry)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // Its data are of no use after this.
-        drop(self.child.kill());
-        drop(self.child.wait());
+    /// Ends it, and passes on what it says at its end.
+    fn end(mut self) -> Result<()> {
+        drop(self.child.stdin.take());
+        for line in self.output.lines().map_while(Result::ok) {
+            say(&line);
+        }
+        let ended = self.child.wait().context("waiting for the registry")?;
+        if !ended.success() {
+            bail!("the registry ended badly: {ended}");
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`Sandbox`]: a home, a store and an environment of their own, and the real `wharf` binary run in them.
 //! - [`ImageBuilder`], [`IndexBuilder`], [`TarBuilder`]: images of every kind, the same bytes each time.
 //! - [`TestRegistry`], [`DockerDaemon`], and [`Sandbox::podman`] and its like: the real peers, isolated from the machine.
+//! - [`WharfRegistry`], [`WharfNode`], [`SharedStores`], [`Balancer`]: Wharf's own registry, one or several on the same stores.
 //! - [`ScriptedRegistry`]: a registry that does wrong what a test tells it to.
 //! - [`list_tree`], [`compare_trees`]: file trees, entry by entry.
 //! - [`golden`]: what the real docker CLI printed, and how Wharf's output is compared with it.
@@ -33,9 +34,10 @@ pub use peers::{Peer, environment_number, running_as_root, skip};
 pub use process::{Output, ProgramCommand};
 pub use sandbox::Sandbox;
 pub use servers::{
-    ADMINISTRATOR, ADMINISTRATOR_PASSWORD, DockerDaemon, Fault, FaultyS3, PassedRequest,
+    ADMINISTRATOR, ADMINISTRATOR_PASSWORD, Balancer, DockerDaemon, Fault, FaultyS3, PassedRequest,
     PostgresServer, REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, S3Server, ScriptedRegistry,
-    ScriptedReply, ScriptedRequest, SearchServer, TestRegistry, WharfRegistry, with_credentials,
+    ScriptedReply, ScriptedRequest, SearchServer, SharedStores, TestRegistry, WharfNode,
+    WharfRegistry, with_credentials,
 };
 pub use tar::{Entry, EntryKind, LongNames, TarBuilder};
 pub use tree::{TreeEntry, compare_trees, list_tree};

@@ -1,5 +1,6 @@
 //! Real servers on loopback, each in a folder of its own, stopped when the test ends.
 
+mod balancer;
 mod certificates;
 mod dockerd;
 mod faulty;
@@ -10,8 +11,10 @@ mod s3;
 mod scripted;
 mod search;
 mod server;
+mod shared_stores;
 mod wharf_registry;
 
+pub use balancer::Balancer;
 pub use dockerd::DockerDaemon;
 pub use faulty::{Fault, FaultyS3, PassedRequest};
 pub use postgres::PostgresServer;
@@ -19,4 +22,7 @@ pub use registry::{REGISTRY_PASSWORD, REGISTRY_USER, RegistryBuilder, TestRegist
 pub use s3::S3Server;
 pub use scripted::{ScriptedRegistry, ScriptedReply, ScriptedRequest};
 pub use search::SearchServer;
-pub use wharf_registry::{ADMINISTRATOR, ADMINISTRATOR_PASSWORD, WharfRegistry, with_credentials};
+pub use shared_stores::SharedStores;
+pub use wharf_registry::{
+    ADMINISTRATOR, ADMINISTRATOR_PASSWORD, WharfNode, WharfRegistry, with_credentials,
+};

@@ -1,9 +1,12 @@
 //! Wharf's own registry: the real binary, as people start it.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use super::port::ReservedPort;
 use super::server::Server;
+use crate::files::write;
 use crate::http::{HttpResponse, http_request};
 
 /// The first administrator of a [`WharfRegistry`].
@@ -25,8 +28,14 @@ impl WharfRegistry {
     ///
     /// Panics, with its log, when it does not start.
     pub fn start(program: &Path, data: &Path) -> Self {
+        Self::start_on(program, data, 0, &[])
+    }
+
+    /// As [`WharfRegistry::start`], on a port, with more options.
+    fn start_on(program: &Path, data: &Path, port: u16, options: &[&OsStr]) -> Self {
         let variable = format!("WHARF_REGISTRY_ADMIN_PASSWORD={ADMINISTRATOR_PASSWORD}");
-        let arguments: [&OsStr; 8] = [
+        let listen = format!("127.0.0.1:{port}");
+        let mut arguments: Vec<&OsStr> = vec![
             variable.as_ref(),
             program.as_os_str(),
             "registry".as_ref(),
@@ -34,8 +43,9 @@ impl WharfRegistry {
             "--data".as_ref(),
             data.as_os_str(),
             "--listen".as_ref(),
-            "127.0.0.1:0".as_ref(),
+            listen.as_ref(),
         ];
+        arguments.extend(options);
         let ready = |line: &str| {
             let (_, port) = line.split_once("Serving on http://127.0.0.1:")?;
             port.trim().parse().ok()
@@ -67,9 +77,87 @@ impl WharfRegistry {
         self.server.stop("KILL");
     }
 
+    /// Asks it to end what it does and then itself, and waits for its end.
+    pub fn terminate(self) {
+        self.server.stop("TERM");
+    }
+
     /// What it has written, up to some length.
     pub fn log(&self) -> String {
         self.server.log()
+    }
+}
+
+/// One of several registries on the same stores: it comes back on the port that it had.
+#[derive(Debug)]
+pub struct WharfNode {
+    registry: Option<WharfRegistry>,
+    program: PathBuf,
+    folder: PathBuf,
+    port: ReservedPort,
+}
+
+impl WharfNode {
+    /// Starts the `wharf` that is `program` with the file of configuration `settings`; what is its own lies in `folder`,
+    /// which is made.
+    ///
+    /// Panics, with its log, when it does not start.
+    pub fn start(program: &Path, folder: &Path, settings: &str) -> Self {
+        fs::create_dir_all(folder).expect("a folder for a node");
+        write(&folder.join("wharf-registry.toml"), settings);
+        let mut node = Self {
+            registry: None,
+            program: program.to_owned(),
+            folder: folder.to_owned(),
+            port: ReservedPort::take(),
+        };
+        node.resume();
+        node
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port.number())
+    }
+
+    /// What it reads at its start.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("wharf-registry.toml")
+    }
+
+    /// Kills it in the middle of whatever it does, and waits for its end.
+    pub fn kill(&mut self) {
+        if let Some(registry) = self.registry.take() {
+            registry.kill();
+        }
+    }
+
+    /// Asks it to end what it does and then itself, and waits for its end.
+    pub fn terminate(&mut self) {
+        if let Some(registry) = self.registry.take() {
+            registry.terminate();
+        }
+    }
+
+    /// Starts it again after its end.
+    pub fn resume(&mut self) {
+        let configuration = self.configuration();
+        let options = ["--config".as_ref(), configuration.as_os_str()];
+        let port = self.port.number();
+        self.registry = Some(WharfRegistry::start_on(
+            &self.program,
+            &self.folder,
+            port,
+            &options,
+        ));
+    }
+
+    /// What it has written since it was started the last time, up to some length.
+    pub fn log(&self) -> String {
+        self.registry
+            .as_ref()
+            .map(WharfRegistry::log)
+            .unwrap_or_default()
     }
 }
 
