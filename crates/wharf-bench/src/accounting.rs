@@ -106,7 +106,8 @@ impl Account {
         })
     }
 
-    fn cpu(&self) -> Result<Duration> {
+    /// User and system time of everything that ever ran in the group.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
         if self.version_1 {
             let text = fs::read_to_string(self.folder.join("cpuacct.usage"))?;
             return Ok(Duration::from_nanos(text.trim().parse()?));
@@ -117,6 +118,20 @@ impl Account {
             .find_map(|line| line.strip_prefix("usage_usec "))
             .context("cpu.stat has no usage_usec")?;
         Ok(Duration::from_micros(usage.trim().parse()?))
+    }
+
+    /// The resident memory of all its processes together, now and at most: the sums of what each has and of what each ever
+    /// had. Pages that two processes share count twice.
+    pub(crate) fn resident_bytes(&self) -> (u64, u64) {
+        let statuses = self.processes().into_iter().map(|process| {
+            fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default()
+        });
+        statuses.fold((0, 0), |(now, most), status| {
+            (
+                now + status_bytes(&status, "VmRSS:"),
+                most + status_bytes(&status, "VmHWM:"),
+            )
+        })
     }
 
     fn processes(&self) -> Vec<u32> {

@@ -8,12 +8,14 @@
 mod accounting;
 mod cases;
 mod images;
+mod load;
 mod memory;
 mod proxy;
 mod registry;
 mod report;
 mod results;
 mod sandbox;
+mod serving;
 mod terminal;
 mod tools;
 mod volume;
@@ -30,13 +32,23 @@ use crate::images::ImageName;
 use crate::registry::Registry;
 use crate::results::Results;
 use crate::sandbox::Sandbox;
+use crate::serving::ServingArguments;
 use crate::terminal::{say, show};
 use crate::tools::{Tool, all_tools};
 use crate::volume::VolumeKind;
 
-/// Measures Wharf beside the peers that are installed.
+/// What `cargo xtask bench` starts: it puts the first word there.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+enum Program {
+    /// How images are pulled, pushed, saved, loaded and listed
+    Images(Arguments),
+    /// How the registry serves
+    Registry(ServingArguments),
+}
+
+/// Measures Wharf beside the peers that are installed. `cargo xtask bench registry` measures the registry.
+#[derive(Debug, clap::Args)]
 struct Arguments {
     /// What to measure; everything when nothing is named
     #[arg(value_name = "CASE")]
@@ -71,7 +83,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match bench(&Arguments::parse()) {
+    let outcome = match Program::parse() {
+        Program::Images(arguments) => bench(&arguments),
+        Program::Registry(arguments) => serving::run(&arguments),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

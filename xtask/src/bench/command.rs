@@ -36,6 +36,12 @@ const IN_THE_IMAGE: [Program; 6] = [
     },
 ];
 
+/// What serves the same bytes as static files.
+const SERVER: [Program; 1] = [Program {
+    name: "nginx",
+    package: "nginx-light",
+}];
+
 /// What `cargo xtask bench` understands: everything is the measuring program's, `cargo xtask bench --help` shows it.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
@@ -49,7 +55,12 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<()> {
     if !is_root() {
         bail!("the bench mounts file systems and starts daemons: run it as root");
     }
-    let wished: Vec<Program> = PEERS.iter().chain(&IN_THE_IMAGE).copied().collect();
+    // `registry` is the other half of the measuring program.
+    let (word, more, beside) = match arguments.arguments.split_first() {
+        Some((first, more)) if first == "registry" => ("registry", more, &SERVER[..]),
+        _ => ("images", &arguments.arguments[..], &IN_THE_IMAGE[..]),
+    };
+    let wished: Vec<Program> = PEERS.iter().chain(beside).copied().collect();
     provide(REQUIRED, &wished, true)?;
 
     let mut build = cargo();
@@ -84,10 +95,11 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<()> {
         ])
         .args(["--kill-child", "--mount-proc"])
         .arg(target.join("release/wharf-bench"))
+        .arg(word)
         .arg("--cache")
         .arg(target.join("bench"))
         .arg("--page")
         .arg(repository_root().join("docs/performance.md"))
-        .args(&arguments.arguments);
+        .args(more);
     run_command(&mut bench)
 }

@@ -1,8 +1,12 @@
 //! Shows results as tables, and writes docs/performance.md.
 
 mod page;
+mod serving;
+mod serving_targets;
 mod table;
 mod targets;
 
 pub(crate) use page::write_page;
+pub(crate) use serving::{serving_table, write_serving_page};
+pub(crate) use serving_targets::serving_targets;
 pub(crate) use table::case_table;

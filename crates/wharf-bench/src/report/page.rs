@@ -23,19 +23,24 @@ pub(crate) fn write_page(
     installed: &[(Tool, String)],
     volume: VolumeKind,
 ) -> Result<()> {
+    replace_part(page, (BEGIN, END), &figures(results, installed, volume))
+}
+
+/// Puts `figures` between the two `marks` of `page`.
+pub(super) fn replace_part(page: &Path, marks: (&str, &str), figures: &str) -> Result<()> {
+    let (begin, end) = marks;
     let text = fs::read_to_string(page).with_context(|| format!("reading {}", page.display()))?;
     let (before, rest) = text
-        .split_once(BEGIN)
-        .with_context(|| format!("{} lacks the mark `{BEGIN}`", page.display()))?;
+        .split_once(begin)
+        .with_context(|| format!("{} lacks the mark `{begin}`", page.display()))?;
     let (_, after) = rest
-        .split_once(END)
-        .with_context(|| format!("{} lacks the mark `{END}`", page.display()))?;
-    let figures = figures(results, installed, volume);
+        .split_once(end)
+        .with_context(|| format!("{} lacks the mark `{end}`", page.display()))?;
     let partial = page.with_extension("partial");
     let mut file = fs::File::create(&partial)?;
     std::io::Write::write_all(
         &mut file,
-        format!("{before}{BEGIN}\n\n{figures}\n{END}{after}").as_bytes(),
+        format!("{before}{begin}\n\n{figures}\n{end}{after}").as_bytes(),
     )?;
     fs::rename(&partial, page).with_context(|| format!("writing {}", page.display()))
 }
@@ -55,6 +60,27 @@ fn figures(results: &Results, installed: &[(Tool, String)], volume: VolumeKind) 
 }
 
 fn machine(installed: &[(Tool, String)], volume: VolumeKind) -> String {
+    let versions: Vec<String> = installed
+        .iter()
+        .filter(|(tool, _)| *tool != Tool::Ruler)
+        .map(|(tool, version)| format!("{tool} {version}"))
+        .collect();
+    let volume = volume.to_possible_value();
+    let volume = volume.as_ref().map_or("", |value| value.get_name());
+    let mut text = String::new();
+    line(
+        &mut text,
+        format_args!(
+            "{}; stores on {volume}. Tools: {}.",
+            hardware(),
+            versions.join(", ")
+        ),
+    );
+    text
+}
+
+/// Cores, memory and kernel in one phrase.
+pub(super) fn hardware() -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor
         .lines()
@@ -68,22 +94,9 @@ fn machine(installed: &[(Tool, String)], volume: VolumeKind) -> String {
         .and_then(|number| number.parse().ok())
         .unwrap_or_default();
     let system = rustix::system::uname();
-    let versions: Vec<String> = installed
-        .iter()
-        .filter(|(tool, _)| *tool != Tool::Ruler)
-        .map(|(tool, version)| format!("{tool} {version}"))
-        .collect();
-    let volume = volume.to_possible_value();
-    let volume = volume.as_ref().map_or("", |value| value.get_name());
-    let mut text = String::new();
-    line(
-        &mut text,
-        format_args!(
-            "Machine: {cores} cores of {model}, {} GiB of memory, Linux {}; stores on {volume}. Tools: {}.",
-            kilobytes.div_ceil(1 << 20),
-            system.release().to_string_lossy(),
-            versions.join(", ")
-        ),
-    );
-    text
+    format!(
+        "Machine: {cores} cores of {model}, {} GiB of memory, Linux {}",
+        kilobytes.div_ceil(1 << 20),
+        system.release().to_string_lossy(),
+    )
 }

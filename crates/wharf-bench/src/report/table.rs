@@ -127,7 +127,7 @@ fn rows(results: &CaseResults) -> Vec<(String, Tool, User)> {
     rows
 }
 
-fn spread(summary: Summary, factor: f64) -> String {
+pub(super) fn spread(summary: Summary, factor: f64) -> String {
     let [median, minimum, maximum] =
         [summary.median, summary.minimum, summary.maximum].map(|value| short(value * factor));
     if minimum == maximum {
