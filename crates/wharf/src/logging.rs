@@ -2,11 +2,14 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt};
 use wharf_registry::config::{LogConfig, LogFormat as RegistryLogFormat, LogLevel};
 
 use crate::arguments::Run;
+use crate::traces::{SPANS, Traces};
 
 /// What is logged unless something else is asked for.
 const DEFAULT_LEVEL: &str = "warn";
@@ -108,21 +111,27 @@ impl LogWishes {
     }
 }
 
-/// Starts to log, once in the life of the process.
-pub(crate) fn start(wishes: &LogWishes) -> Result<(), LoggingError> {
+/// Starts to log, once in the life of the process, and to take spans for `traces`, if there is somebody who wants them.
+pub(crate) fn start(wishes: &LogWishes, traces: Option<&Traces>) -> Result<(), LoggingError> {
     // Where stderr leads to a full disk or a closed pipe, a line is lost: its complaint would go to stderr, and panic.
-    let logger = fmt()
-        .with_env_filter(wishes.filter()?)
+    let logger = fmt::layer()
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
     let wish = wishes
         .format_option
         .as_ref()
         .or(wishes.format_file.as_ref());
-    let started = match format(wish.map(String::as_str))? {
-        LogFormat::Json => logger.json().flatten_event(true).try_init(),
-        LogFormat::Text => logger.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    let logger = match format(wish.map(String::as_str))? {
+        LogFormat::Json => logger.json().flatten_event(true).boxed(),
+        LogFormat::Text => logger.with_ansi(std::io::stderr().is_terminal()).boxed(),
     };
+    // Spans are for traces: a line says all by itself.
+    let only_events = filter_fn(|about| about.target() != SPANS);
+    let logger = logger.with_filter(wishes.filter()?.and(only_events));
+    let started = Registry::default()
+        .with(traces.map(Traces::layer))
+        .with(logger)
+        .try_init();
     started.map_err(|error| LoggingError::Start(error.to_string()))
 }
 

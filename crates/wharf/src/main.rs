@@ -20,6 +20,7 @@ mod progress;
 mod prompt;
 mod session;
 mod settings;
+mod traces;
 
 use std::process::ExitCode;
 

@@ -20,6 +20,7 @@ use crate::logging::{self, LogStart, LogWishes, LoggingError};
 use crate::printer::Printer;
 use crate::privilege::is_machine_root;
 use crate::settings::engine_settings;
+use crate::traces::Traces;
 
 /// What commands work with.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Session {
             requests: true,
         };
         if log == LogStart::Now {
-            logging::start(&log_wishes)?;
+            logging::start(&log_wishes, None)?;
         }
         let docker_config_folder = match globals.some_text(&CONFIG) {
             Some(folder) => PathBuf::from(folder),
@@ -127,8 +128,12 @@ impl Session {
     }
 
     /// Starts to log as a service's own configuration says, where neither options nor the environment say otherwise.
-    pub(crate) fn start_log_of_service(&self, log: &LogConfig) -> Result<(), LoggingError> {
-        logging::start(&self.log_wishes.clone().of_service(log))
+    pub(crate) fn start_log_of_service(
+        &self,
+        log: &LogConfig,
+        traces: Option<&Traces>,
+    ) -> Result<(), LoggingError> {
+        logging::start(&self.log_wishes.clone().of_service(log), traces)
     }
 
     /// What the environment says.

@@ -47,6 +47,7 @@ impl RegistryConfig {
         self.check_places(&mut findings);
         self.check_limits(&mut findings);
         self.check_metrics(&mut findings);
+        self.check_traces(&mut findings);
         findings.0
     }
 
@@ -260,13 +261,41 @@ impl RegistryConfig {
                 "each connection is a process of PostgreSQL: 8 for each registry are plenty",
             );
         }
-        if self.external_url.is_some() && limits.requests_per_second.is_some() {
+        if self.external_url.is_some()
+            && self.trusted_proxies.is_empty()
+            && limits.requests_per_second.is_some()
+        {
             findings.warning(
                 "limits.requests-per-second",
                 "behind a proxy all clients have the address of the proxy and share one allowance"
                     .to_owned(),
-                "leave it out and limit clients in the proxy, if there is one",
+                "name the proxy in trusted-proxies, or leave the limit out, if there is a proxy",
             );
+        }
+    }
+
+    fn check_traces(&self, findings: &mut Findings) {
+        let traces = &self.traces;
+        if let Some(endpoint) = &traces.endpoint {
+            let url = Url::parse(endpoint).ok();
+            let is_http = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+            if !url.as_ref().is_some_and(is_http) {
+                findings.error(
+                    "traces.endpoint",
+                    format!("{endpoint:?} is not the address of a collector"),
+                    "write it like \"http://localhost:4318\": the collector's port for OTLP over HTTP",
+                );
+            }
+        }
+        if !(0.0..=1.0).contains(&traces.sample) {
+            findings.error(
+                "traces.sample",
+                format!("{} is not from 0 to 1", traces.sample),
+                "write 1 to trace all requests, 0.01 for one in a hundred",
+            );
+        }
+        if let Some(Secret::File(SecretFile { file })) = &traces.authorization {
+            check_secret_file("traces.authorization", file, findings);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     ByteSize, DatabaseConfig, GarbageConfig, LimitsConfig, LogConfig, ManifestsConfig,
     MetricsConfig, MetricsReaders, ProjectCreators, ProjectsConfig, RegistryConfig, StorageConfig,
-    TimeSpan, TlsConfig,
+    TimeSpan, TlsConfig, TracesConfig,
 };
 use crate::garbage::GarbageSettings;
 use crate::http::ServerSettings;
@@ -19,6 +19,7 @@ impl Default for RegistryConfig {
             data: PathBuf::from("/var/lib/wharf-registry"),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5000)),
             external_url: None,
+            trusted_proxies: Vec::new(),
             shutdown_grace: TimeSpan::seconds(30),
             tls: TlsConfig::default(),
             storage: StorageConfig::default(),
@@ -29,6 +30,7 @@ impl Default for RegistryConfig {
             garbage: GarbageConfig::default(),
             log: LogConfig::default(),
             metrics: MetricsConfig::default(),
+            traces: TracesConfig::default(),
         }
     }
 }
@@ -98,6 +100,17 @@ impl Default for MetricsConfig {
     }
 }
 
+impl Default for TracesConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            authorization: None,
+            sample: 1.0,
+            service_name: "wharf-registry".to_owned(),
+        }
+    }
+}
+
 impl RegistryConfig {
     /// What the registry's rooms are told.
     pub fn settings(&self) -> Settings {
@@ -122,12 +135,14 @@ impl RegistryConfig {
     pub fn server_settings(&self) -> ServerSettings {
         ServerSettings {
             external_url: self.external_url.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
             connection_limit: self.limits.connections,
             header_timeout: self.limits.header_timeout.duration(),
             write_timeout: self.limits.write_timeout.duration(),
             shutdown_grace: self.shutdown_grace.duration(),
             requests_per_second: self.limits.requests_per_second,
             metrics: self.metrics.clone(),
+            follow_trace: None,
         }
     }
 }

@@ -5,13 +5,15 @@
 
 mod check;
 mod defaults;
+mod networks;
 mod registry_config;
 mod units;
 
 pub use check::{Finding, Severity};
+pub use networks::{Network, NetworkError};
 pub use registry_config::{
     DatabaseConfig, GarbageConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, ManifestsConfig,
     MetricsConfig, MetricsReaders, ProjectCreators, ProjectsConfig, RegistryConfig, StorageConfig,
-    TlsConfig, TlsMode,
+    TlsConfig, TlsMode, TracesConfig,
 };
 pub use units::{ByteSize, TimeSpan, UnitError};

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{ByteSize, TimeSpan};
+use super::{ByteSize, Network, TimeSpan};
 use crate::storage::{S3Config, Secret};
 
 /// A registry's configuration.
@@ -21,6 +21,9 @@ pub struct RegistryConfig {
     /// Under what address clients reach the registry, where that is not what they ask for: behind a proxy that changes
     /// names or ends TLS.
     pub external_url: Option<String>,
+    /// Proxies that are believed when they say for whom they ask (`X-Forwarded-For`, `X-Forwarded-Proto`): addresses and
+    /// networks.
+    pub trusted_proxies: Vec<Network>,
     /// How long requests may go on after the registry was told to stop. Uploads keep what had come by then.
     pub shutdown_grace: TimeSpan,
     /// Encryption.
@@ -41,6 +44,8 @@ pub struct RegistryConfig {
     pub log: LogConfig,
     /// Figures for Prometheus.
     pub metrics: MetricsConfig,
+    /// Traces for an OpenTelemetry collector.
+    pub traces: TracesConfig,
 }
 
 /// `[tls]`.
@@ -228,6 +233,21 @@ pub enum MetricsReaders {
     Administrators,
     /// Everybody.
     Everybody,
+}
+
+/// `[traces]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TracesConfig {
+    /// The collector, which takes OTLP over HTTP: `http://localhost:4318`. Without it nothing is traced.
+    pub endpoint: Option<String>,
+    /// What the collector wants to see in the header `Authorization`, if anything.
+    #[serde(skip_serializing)]
+    pub authorization: Option<Secret>,
+    /// Which part of the requests is traced, from 0 to 1. A request that belongs to a trace already follows that one.
+    pub sample: f64,
+    /// Under what name the traces are.
+    pub service_name: String,
 }
 
 impl RegistryConfig {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, info_span};
 
 use super::figures::DatabaseFigures;
 use super::postgres::{Postgres, PostgresSettings};
@@ -170,7 +171,8 @@ impl Database {
             Backend::Postgres(postgres) => postgres.read(job),
         }
         let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
-        self.figures.of_read(answered).await
+        let span = info_span!(target: "spans", "database read", otel.kind = "client");
+        self.figures.of_read(answered).instrument(span).await
     }
 
     /// Changes, in one serialisable transaction that is rolled back when `change` fails. It may be run more than once,
@@ -196,7 +198,8 @@ impl Database {
             Backend::Postgres(postgres) => postgres.write(job),
         }
         let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
-        self.figures.of_write(answered).await
+        let span = info_span!(target: "spans", "database write", otel.kind = "client");
+        self.figures.of_write(answered).instrument(span).await
     }
 
     /// Which kind it is.

@@ -1,6 +1,6 @@
 //! One request, as handlers see it.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{HOST, HeaderName};
@@ -39,9 +39,9 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     /// The headers.
     pub(crate) headers: HeaderMap,
-    /// Who is at the other end of the connection.
-    pub(crate) peer: SocketAddr,
-    /// Whether the connection is encrypted.
+    /// The client's address.
+    pub(crate) client: IpAddr,
+    /// Whether the client's connection is encrypted.
     pub(crate) secure: bool,
     /// Who asks.
     pub(crate) requester: Requester,

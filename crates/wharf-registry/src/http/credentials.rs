@@ -47,11 +47,7 @@ pub(super) async fn identify(call: &Call) -> Result<Caller, HttpError> {
         Credentials::Session(secret) => Some(csrf_token(secret)),
         Credentials::Password { .. } | Credentials::Token(_) => None,
     };
-    match call
-        .registry
-        .authenticate(credentials, call.peer.ip())
-        .await
-    {
+    match call.registry.authenticate(credentials, call.client).await {
         Ok(requester) => {
             check_csrf(call, csrf.as_deref())?;
             Ok(Caller {

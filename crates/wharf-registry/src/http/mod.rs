@@ -12,6 +12,7 @@ mod credentials;
 mod distribution;
 mod error;
 mod figures;
+mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
@@ -25,9 +26,11 @@ mod route;
 mod routes;
 mod sendfile;
 mod server;
+mod span;
 mod token_service;
 
 pub use admission::{ObjectKind, Requirement};
 pub use route::RouteDescription;
 pub use routes::described as routes;
 pub use server::{Server, ServerSettings};
+pub use span::FollowTrace;

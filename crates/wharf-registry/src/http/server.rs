@@ -9,6 +9,7 @@ use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::sync::{Mutex, watch};
+use tracing::{Instrument as _, Span};
 
 use super::admission::Requirement;
 use super::allowance::Allowances;
@@ -18,12 +19,14 @@ use super::call::Call;
 use super::credentials::{CSRF_TOKEN, identify, nobody};
 use super::error::HttpError;
 use super::figures::{self, OperationIndex, ServerFigures};
+use super::forwarded::Origin;
 use super::health;
 use super::portal;
 use super::query::Query;
 use super::route::Route;
 use super::routes;
-use crate::config::MetricsConfig;
+use super::span::{self, FollowTrace};
+use crate::config::{MetricsConfig, Network};
 use crate::registry::Registry;
 
 /// Longest path and query.
@@ -34,6 +37,8 @@ const TARGET_LIMIT_BYTES: usize = 8 << 10;
 pub struct ServerSettings {
     /// Under what address clients reach it, where that is not what they send as `Host`.
     pub external_url: Option<String>,
+    /// Proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: Vec<Network>,
     /// Most connections at once; more wait to be accepted.
     pub connection_limit: usize,
     /// How long a client may take for the head of a request, and stay silent between two.
@@ -46,18 +51,22 @@ pub struct ServerSettings {
     pub requests_per_second: Option<u32>,
     /// Who may read the figures.
     pub metrics: MetricsConfig,
+    /// How a request's span follows the trace that the request belongs to, where traces are collected.
+    pub follow_trace: Option<FollowTrace>,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             external_url: None,
+            trusted_proxies: Vec::new(),
             connection_limit: 4096,
             header_timeout: Duration::from_mins(1),
             write_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(30),
             requests_per_second: None,
             metrics: MetricsConfig::default(),
+            follow_trace: None,
         }
     }
 }
@@ -122,6 +131,9 @@ impl Server {
     ) -> Response<Body> {
         let started = Instant::now();
         let figures = &self.shared.figures;
+        let settings = &self.shared.settings;
+        let origin = Origin::of(peer, secure, request.headers(), &settings.trusted_proxies);
+        let span = self.begin_span(&request, origin);
         let _in_flight = figures.in_flight.enter();
         let mut notes = Notes {
             method: request.method().clone(),
@@ -131,7 +143,8 @@ impl Server {
             actor: String::new(),
             csrf_token: None,
         };
-        let outcome = self.route(request, peer, secure, &mut notes).await;
+        let routed = self.route(request, origin, &mut notes);
+        let outcome = routed.instrument(span.clone()).await;
         if let Err(error) = &outcome {
             figures.failed(error);
         }
@@ -139,6 +152,7 @@ impl Server {
             Some(_) => error.of_distribution().into_response(),
             None => error.into_response(),
         });
+        span::end(&span, &notes.actor, response.status());
         let time = started.elapsed();
         figures.answered(notes.index, response.status(), time);
         let csrf_token = notes.csrf_token.as_deref().map(HeaderValue::from_str);
@@ -147,7 +161,7 @@ impl Server {
         }
         tracing::info!(
             target: "access",
-            client = %peer.ip(),
+            client = %origin.client,
             method = %notes.method,
             path = notes.path,
             operation = notes.operation,
@@ -178,11 +192,23 @@ impl Server {
         answer.map_or_else(HttpError::into_response, Answer::into_response)
     }
 
+    /// The span of a request, where traces are collected.
+    fn begin_span(&self, request: &Request<Incoming>, origin: Origin) -> Span {
+        let Some(follow) = self.shared.settings.follow_trace else {
+            return Span::none();
+        };
+        let (method, path) = (request.method(), request.uri().path());
+        let found = routes::find(&self.shared.routes, method, path);
+        let operation = found.map_or("other", |(_, route, _)| route.operation);
+        let span = span::begin(method, path, origin, operation);
+        follow(&span, request.headers());
+        span
+    }
+
     async fn route(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
-        secure: bool,
+        origin: Origin,
         notes: &mut Notes,
     ) -> Result<Response<Body>, HttpError> {
         let (head, body) = request.into_parts();
@@ -198,7 +224,7 @@ impl Server {
             ));
         }
         if let Some(allowances) = &self.shared.allowances
-            && !allowances.take(peer.ip(), Instant::now())
+            && !allowances.take(origin.client, Instant::now())
         {
             self.shared.figures.refused_for_haste.increment();
             return Err(HttpError::new(
@@ -232,8 +258,8 @@ impl Server {
             parts,
             query,
             headers: head.headers,
-            peer,
-            secure,
+            client: origin.client,
+            secure: origin.secure,
             requester: nobody(),
             body: Mutex::new(Some(body)),
             figures: Arc::clone(&self.shared.figures),

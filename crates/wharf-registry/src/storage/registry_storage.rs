@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use tracing::{Instrument as _, info_span};
 use wharf_oci::Algorithm;
 
 use super::{
@@ -99,10 +100,14 @@ impl RegistryStorage {
 
     /// The bytes `range` of an object. The caller knows its size and keeps the range within it.
     pub async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<BlobBody, StorageError> {
-        match self {
-            Self::Local(storage) => storage.read(key, range).await,
-            Self::S3(storage) => storage.read(key, range).await,
-        }
+        let span = info_span!(target: "spans", "storage read", otel.kind = "client");
+        let read = async {
+            match self {
+                Self::Local(storage) => storage.read(key, range).await,
+                Self::S3(storage) => storage.read(key, range).await,
+            }
+        };
+        read.instrument(span).await
     }
 
     /// Where a client can read the object by itself, if the storage offers that: a URL that works for some minutes.

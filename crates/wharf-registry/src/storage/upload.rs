@@ -1,6 +1,7 @@
 //! An upload: what is known of it between requests, and the writer within one.
 
 use bytes::Bytes;
+use tracing::{Instrument as _, info_span};
 use wharf_oci::{Algorithm, Digest, Hasher, HasherState};
 
 use super::local::LocalWriter;
@@ -107,10 +108,14 @@ impl UploadWriter {
     /// Ends the upload: compares the digest and makes the object durable. On a wrong digest everything is dropped.
     /// A digest of another algorithm than the upload began with is right too; then the bytes are read once more.
     pub async fn finish(self, digest: &Digest) -> Result<StoredObject, FinishError> {
-        match self.backend {
-            Backend::Local(writer) => writer.finish(digest).await,
-            Backend::S3(writer) => writer.finish(digest).await,
-        }
+        let span = info_span!(target: "spans", "storage finish", otel.kind = "client");
+        let finished = async {
+            match self.backend {
+                Backend::Local(writer) => writer.finish(digest).await,
+                Backend::S3(writer) => writer.finish(digest).await,
+            }
+        };
+        finished.instrument(span).await
     }
 }
 

@@ -12,7 +12,8 @@ fn keys(schema: &serde_json::Value, root: &serde_json::Value, path: &str, found:
     }
     for choice in schema["anyOf"].as_array().into_iter().flatten() {
         // What a secret may be instead of a text is described once, not at each key.
-        if !path.ends_with("url") && !path.ends_with("-key") {
+        let is_secret = ["url", "-key", "authorization"].iter();
+        if !is_secret.copied().any(|end| path.ends_with(end)) {
             keys(choice, root, path, found);
         }
     }

@@ -12,3 +12,4 @@ mod mistakes;
 mod observation;
 mod restarts;
 mod tls;
+mod traces;

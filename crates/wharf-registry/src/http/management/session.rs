@@ -28,7 +28,7 @@ pub(in crate::http) async fn sign_in(call: Call, _caller: Everybody) -> Outcome 
         name: field("principal"),
         password: field("password"),
     };
-    let client = call.peer.ip();
+    let client = call.client;
     let session = async {
         let requester = call.registry.authenticate(credentials, client).await?;
         call.registry.begin_session(&requester.principal).await

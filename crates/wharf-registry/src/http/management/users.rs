@@ -156,7 +156,7 @@ pub(in crate::http) async fn delete_user(call: Call, on: Allowed<OnUser, DeleteU
 pub(in crate::http) async fn set_password(call: Call, on: Allowed<OnUser, UpdateUser>) -> Outcome {
     let request: PasswordRequest = call.document().await?;
     let (old, new) = (request.old_password, request.new_password);
-    let client = call.peer.ip();
+    let client = call.client;
     call.registry
         .set_password(call.principal(), &on.user, client, old, new)
         .await

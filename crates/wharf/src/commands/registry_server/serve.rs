@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use wharf_registry::config::RegistryConfig;
-use wharf_registry::http::Server;
+use wharf_registry::http::{FollowTrace, Server, ServerSettings};
 use wharf_registry::tls::Authority;
 use wharf_registry::{Clock, DataFolder};
 
 use crate::arguments::{Command, Matches, Run, Work};
 use crate::session::Session;
+use crate::traces::{self, Traces};
 
 use super::options::{
     CONFIG, DATA, EXTERNAL_URL, INSECURE_HTTP, LISTEN, registry_file, usable_config,
@@ -36,7 +37,9 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 }
 
 async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    session.start_log_of_service(&registry_file(matches)?.config.log)?;
+    let file = registry_file(matches)?;
+    let traces = Traces::open(&file.config.traces)?;
+    session.start_log_of_service(&file.config.log, traces.as_ref())?;
     let config = usable_config(matches)?;
     // From here on a signal asks for an orderly end.
     let signals = Signals::listen()?;
@@ -68,7 +71,11 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         tokio::spawn(async move { registry.look_after(stopped).await })
     };
     let renewing = tokio::spawn(parts::keep_current(encryption.clone(), stopped.clone()));
-    let server = Server::new(registry, config.server_settings());
+    let settings = ServerSettings {
+        follow_trace: traces.as_ref().map(|_| traces::follow as FollowTrace),
+        ..config.server_settings()
+    };
+    let server = Server::new(registry, settings);
     let showing_figures = figures_listener.map(|listener| {
         let (server, stopped) = (server.clone(), stopped.clone());
         tokio::spawn(async move { server.serve_metrics(listener, stopped).await })
@@ -92,6 +99,9 @@ async fn serve(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     renewing.await?;
     if let Some(showing_figures) = showing_figures {
         showing_figures.await?;
+    }
+    if let Some(traces) = traces {
+        traces.close();
     }
     Ok(ExitCode::SUCCESS)
 }
