@@ -125,8 +125,10 @@ fn pass(client: &TcpStream, state: &State) -> io::Result<()> {
         }
     });
     let (mut from_node, mut to_client) = (&node, client);
-    io::copy(&mut from_node, &mut to_client)?;
-    client.shutdown(Shutdown::Write)
+    let answered = io::copy(&mut from_node, &mut to_client);
+    // The other thread keeps the connection open as long as the client does, which has to learn of the end.
+    client.shutdown(Shutdown::Write)?;
+    answered.map(drop)
 }
 
 /// The request's first lines, with the word that the connection ends after it.

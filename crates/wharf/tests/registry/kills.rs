@@ -1,6 +1,7 @@
 //! `kill -9` at any moment: what was acknowledged is there afterwards, byte for byte, and nothing else is half there.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn kill_again_and_again(kills: u64) {
         thread::scope(|scope| {
             for ledger in &mut ledgers {
                 let address = &address;
-                scope.spawn(move || ledger.work(address));
+                scope.spawn(move || ledger.work(address, &AtomicBool::new(false)));
             }
             live_for(dice.roll(LIFE_MILLISECONDS));
             must_not_have_panicked(&registry);

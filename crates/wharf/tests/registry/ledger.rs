@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use testkit::{HttpResponse, try_http_request, with_credentials};
 use wharf_oci::Digest;
 
 /// Most bytes of a blob.
 const LARGEST: u64 = 300_000;
+/// Longer than a lease on an upload, which a node that died leaves behind.
+const LEASE_LIMIT: Duration = Duration::from_secs(40);
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Numbers that look random and are the same each time (xorshift64).
@@ -60,6 +65,8 @@ pub(crate) struct Ledger {
     manifests: BTreeMap<Digest, String>,
     tags: BTreeMap<String, Digest>,
     upload: Option<Upload>,
+    /// Uploads whose node died in the middle of a chunk: nobody else has them before its lease has run out.
+    waiting: Vec<Upload>,
     doubt: Option<Doubt>,
     /// How many changes were acknowledged.
     pub(crate) acknowledged: u64,
@@ -75,14 +82,15 @@ impl Ledger {
             manifests: BTreeMap::new(),
             tags: BTreeMap::new(),
             upload: None,
+            waiting: Vec::new(),
             doubt: None,
             acknowledged: 0,
         }
     }
 
-    /// Changes something, again and again, until the server is gone.
-    pub(crate) fn work(&mut self, address: &str) {
-        while self.step(address).is_ok() {
+    /// Changes something, again and again, until the server is gone or it is over.
+    pub(crate) fn work(&mut self, address: &str, is_over: &AtomicBool) {
+        while !is_over.load(Ordering::Relaxed) && self.step(address).is_ok() {
             self.doubt = None;
             self.acknowledged += 1;
         }
@@ -263,6 +271,72 @@ impl Ledger {
         }
     }
 
+    /// Where other nodes serve on: asks again for what was not answered until it is, as a client behind a load balancer does.
+    ///
+    /// Looking would not do. A node that was killed may have given the database its last words, which are heard later.
+    pub(crate) fn settle_by_asking_again(&mut self, address: &str) {
+        while self.ask_again(address).is_err() {}
+        self.doubt = None;
+    }
+
+    fn ask_again(&mut self, address: &str) -> io::Result<()> {
+        let at = |what: &str| format!("/v2/{}/{what}", self.repository);
+        match &self.doubt {
+            Some(Doubt::Blob { digest, seed }) => {
+                let (digest, seed) = (*digest, *seed);
+                let path = at(&format!("blobs/uploads/?digest={digest}"));
+                ask(address, "POST", &path, &[], &content(seed))?.expect(201);
+                self.blobs.insert(digest, seed);
+                self.upload = self.upload.take().filter(|upload| upload.seed != seed);
+            }
+            Some(Doubt::Chunk { .. }) => self.waiting.extend(self.upload.take()),
+            Some(Doubt::Manifest { tag, json }) => {
+                let (tag, json) = (tag.clone(), json.clone());
+                let path = at(&format!("manifests/{tag}"));
+                let headers = [("Content-Type", MANIFEST)];
+                ask(address, "PUT", &path, &headers, json.as_bytes())?.expect(201);
+                self.know_manifest(tag, json);
+            }
+            Some(Doubt::Untag { tag }) => {
+                let tag = tag.clone();
+                let path = at(&format!("manifests/{tag}"));
+                ask(address, "DELETE", &path, &[], b"")?.expect_one_of(&[202, 404]);
+                self.tags.remove(&tag);
+            }
+            Some(Doubt::Delete { digest }) => {
+                let digest = *digest;
+                let path = at(&format!("manifests/{digest}"));
+                ask(address, "DELETE", &path, &[], b"")?.expect_one_of(&[202, 404]);
+                self.forget_manifest(digest);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Goes on with the uploads that were in the middle of a chunk when their node died, from what the registry kept.
+    pub(crate) fn finish_what_waits(&mut self, address: &str) {
+        for upload in std::mem::take(&mut self.waiting) {
+            let content = content(upload.seed);
+            let digest = Digest::of(&content);
+            let deadline = Instant::now() + LEASE_LIMIT;
+            loop {
+                let offset = offset_of(address, &upload.location);
+                assert!(offset >= upload.offset, "{offset} of {}", upload.offset);
+                let path = format!("{}?digest={digest}", upload.location);
+                let finished = ask(address, "PUT", &path, &[], &content[offset..]).unwrap();
+                // 409: the lease of the dead node.
+                if finished.expect_one_of(&[201, 409]) == 201 {
+                    break;
+                }
+                assert!(Instant::now() < deadline, "{} stays busy", upload.location);
+                wait_for_lease();
+            }
+            let path = format!("/v2/{}/blobs/{digest}", self.repository);
+            assert!(ask(address, "GET", &path, &[], b"").unwrap().0.body == content);
+        }
+    }
+
     /// Compares all that was acknowledged with what the server has; of blobs, only every `nth`.
     pub(crate) fn verify(&mut self, address: &str, nth: u64) {
         let repository = self.repository.clone();
@@ -314,6 +388,25 @@ impl Acknowledgement {
         assert_eq!(self.0.status, status, "{body}");
         self
     }
+
+    /// Gives which one it was.
+    fn expect_one_of(&self, statuses: &[u16]) -> u16 {
+        let body = String::from_utf8_lossy(&self.0.body);
+        assert!(
+            statuses.contains(&self.0.status),
+            "{} {body}",
+            self.0.status
+        );
+        self.0.status
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lease ends with time alone, as clients know who are told to come again"
+)]
+fn wait_for_lease() {
+    thread::sleep(Duration::from_millis(200));
 }
 
 fn ask(

@@ -9,3 +9,5 @@ mod clients;
 mod kills;
 mod ledger;
 mod logs;
+mod nodes;
+mod walk;
