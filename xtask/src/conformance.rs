@@ -22,10 +22,12 @@ const VERSIONS: [&str; 2] = ["1.1", "dev"];
 /// What a registry keeps its data in: a folder with SQLite, or S3 with PostgreSQL.
 const STORES: [&str; 2] = ["folder", "s3"];
 /// What the suite is told by its environment, beside what differs from run to run.
-const ENVIRONMENT: [(&str, &str); 5] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("OCI_TLS", "disabled"),
     ("OCI_REPO1", "library/conformance-1"),
     ("OCI_REPO2", "library/conformance-2"),
+    // Images and indexes of which some parts were not pushed; off by default.
+    ("OCI_DATA_SPARSE", "true"),
     // The test kit's.
     ("OCI_USERNAME", "admin"),
     ("OCI_PASSWORD", "Harbor12345"),

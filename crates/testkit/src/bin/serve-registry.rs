@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use testkit::{Balancer, SharedStores, WharfNode};
 
-/// What all nodes have in common.
-const SETTINGS: &str = "[log]\nlevel = \"warn\"\n";
+/// What all nodes have in common: they take what the suite calls sparse, too.
+const SETTINGS: &str =
+    "[log]\nlevel = \"warn\"\n[manifests]\nsparse-indexes = true\nsparse-images = true\n";
 /// How long all nodes serve between two restarts.
 const REST: Duration = Duration::from_millis(200);
 
