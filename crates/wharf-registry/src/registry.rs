@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::db::{self, Database, Durability};
 use crate::error::RegistryError;
 use crate::garbage::{GarbageFigures, GarbageReport, GarbageWish};
+use crate::repositories::Pulls;
 use crate::settings::Settings;
 use crate::storage::{RegistryStorage, StorageRoom};
 
@@ -33,6 +34,7 @@ struct Shared {
     /// None over a database that others change too.
     memory: Option<Arc<Memory>>,
     objects: ObjectCache,
+    pulls: Pulls,
     garbage: GarbageFigures,
 }
 
@@ -79,13 +81,19 @@ impl Registry {
                 identity: Identity::new(),
                 memory,
                 objects: ObjectCache::default(),
+                pulls: Pulls::default(),
                 garbage: GarbageFigures::default(),
             }),
         }
     }
 
-    /// Looks after the registry until `stop` turns true: garbage, keys, sessions. What fails is logged and tried again.
-    pub async fn look_after(&self, mut stop: watch::Receiver<bool>) {
+    /// Looks after the registry until `stop` turns true: garbage, keys, sessions, counted pulls. What fails is logged and
+    /// tried again.
+    pub async fn look_after(&self, stop: watch::Receiver<bool>) {
+        tokio::join!(self.tidy_up(stop.clone()), self.keep_writing_pulls(stop));
+    }
+
+    async fn tidy_up(&self, mut stop: watch::Receiver<bool>) {
         let mut minutes = 0_u64;
         let mut next_round = self.now();
         while !*stop.borrow() {
@@ -192,6 +200,11 @@ impl Registry {
     /// Small objects that were read a moment ago.
     pub(crate) fn objects(&self) -> &ObjectCache {
         &self.shared.objects
+    }
+
+    /// What was pulled in the last seconds.
+    pub(crate) fn pulls(&self) -> &Pulls {
+        &self.shared.pulls
     }
 
     /// What the collector did so far.

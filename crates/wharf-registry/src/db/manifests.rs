@@ -104,6 +104,21 @@ pub fn find_by_digest(
     row.map(from_row).transpose()
 }
 
+/// Notes that a manifest was pulled so many times, and when last, if it is still there.
+pub fn pulled(sql: &mut dyn Sql, manifest: i64, count: i64, last: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "UPDATE repositories SET pulls = pulls + $1 \
+         WHERE id = (SELECT repository FROM manifests WHERE id = $2)",
+        values![count, manifest],
+    )?;
+    // Another node may have written a later time.
+    sql.execute(
+        "UPDATE manifests SET pulled = $1 WHERE id = $2 AND (pulled IS NULL OR pulled < $3)",
+        values![last, manifest, last],
+    )?;
+    Ok(())
+}
+
 /// The number of the manifest of this digest in the repository.
 pub fn find_id(
     sql: &mut dyn Sql,

@@ -35,6 +35,15 @@ pub fn set(
     Ok(())
 }
 
+/// Notes when a tag was pulled last, if it still names that manifest.
+pub fn pulled(sql: &mut dyn Sql, manifest: i64, name: &str, last: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "UPDATE tags SET pulled = $1 WHERE manifest = $2 AND name = $3 AND (pulled IS NULL OR pulled < $4)",
+        values![last, manifest, name, last],
+    )?;
+    Ok(())
+}
+
 /// Removes a tag; `false` if there is none.
 pub fn delete(sql: &mut dyn Sql, repository: i64, name: &str) -> Result<bool, SqlError> {
     let deleted = sql.execute(

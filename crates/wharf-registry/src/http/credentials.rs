@@ -126,6 +126,11 @@ fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
     Ok(session_cookie(call).map(|secret| Credentials::Session(secret.to_owned())))
 }
 
+/// Whether a browser asks, for somebody who signed in at the portal.
+pub(super) fn is_session(call: &Call) -> bool {
+    !call.headers.contains_key(AUTHORIZATION) && session_cookie(call).is_some()
+}
+
 /// Name and password of HTTP's basic scheme.
 pub(super) fn basic(value: &str) -> Option<Credentials> {
     let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;

@@ -10,6 +10,7 @@ mod configuration;
 mod fixture;
 mod mistakes;
 mod observation;
+mod pulls;
 mod restarts;
 mod tls;
 mod traces;

@@ -10,6 +10,7 @@ use crate::http::admission::{Allowed, DeleteArtifact, InRepository, Pull, Push};
 use crate::http::answer::{Answer, DOCKER_CONTENT_DIGEST, Outcome};
 use crate::http::body::Body;
 use crate::http::call::Call;
+use crate::http::credentials::is_session;
 use crate::repositories::{ManifestPush, ManifestReference, parse_tag};
 
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -18,7 +19,8 @@ const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 const TAG_LIMIT: usize = 128;
 
 /// `GET` and `HEAD /v2/{name}/manifests/{reference}`. Whatever `Accept` says, the manifest is served as it was pushed: that
-/// is what Docker Hub does, and clients that cannot use it say so better than a 404 would.
+/// is what Docker Hub does, and clients that cannot use it say so better than a 404 would. What somebody looks at in the portal
+/// is no pull.
 pub(in crate::http) async fn get_manifest(call: Call, on: Allowed<InRepository, Pull>) -> Outcome {
     let reference = ManifestReference::parse(call.parts.get("reference"))?;
     let manifest = call.registry.find_manifest(&on.name, &reference).await?;
@@ -36,6 +38,9 @@ pub(in crate::http) async fn get_manifest(call: Call, on: Allowed<InRepository, 
         .length(manifest.content.len() as u64);
     if call.method == Method::HEAD {
         return Ok(answer);
+    }
+    if !is_session(&call) {
+        call.registry.count_pull(manifest.id, &reference);
     }
     Ok(answer.body(Body::whole(manifest.content.clone())))
 }
