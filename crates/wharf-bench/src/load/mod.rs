@@ -13,4 +13,5 @@ mod push;
 pub(crate) use client::{Client, finish};
 pub(crate) use endpoint::{Endpoint, trusting};
 pub(crate) use fetch::{Fetch, Fetched, fetch};
+pub(crate) use latencies::Latencies;
 pub(crate) use push::{Content, Push, Pushed, digest_text, push};

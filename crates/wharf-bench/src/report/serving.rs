@@ -89,6 +89,8 @@ fn title(case: Case) -> &'static str {
         Case::Blobs => "Blobs",
         Case::Pushes => "Pushes of new blobs",
         Case::Memory => "Memory at rest, and the start of a server that holds nothing",
+        Case::Lists => "Pages of 100 of long lists, and the start of a server that holds them",
+        Case::Garbage => "Pushes while garbage is collected",
     }
 }
 

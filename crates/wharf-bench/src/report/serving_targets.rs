@@ -2,7 +2,7 @@
 
 use super::table::{line, short};
 use crate::serving::{Case, Kind, MEMORY, Quantity, Scheme, ServingFigures, Subject};
-use crate::serving::{blobs, manifests, memory, pushes};
+use crate::serving::{blobs, garbage, lists, manifests, memory, pushes};
 
 /// A promise: a figure that must not be larger, or smaller, than its limit.
 struct Target {
@@ -26,6 +26,7 @@ pub(crate) fn serving_targets(results: &ServingFigures) -> String {
         push_targets(results, scheme, &mut targets);
     }
     memory_targets(results, &mut targets);
+    list_targets(results, &mut targets);
     let mut text = String::from("| promise | limit | measured | |\n|---|---|---|---|\n");
     for target in targets {
         let (words, limit, kept) = match target.limit {
@@ -62,37 +63,42 @@ fn proportion(
     Some(own / results.median(case, subject, peer, quantity)?)
 }
 
+/// Of all references, methods and numbers of clients, the worst.
 fn manifest_targets(results: &ServingFigures, scheme: Scheme, targets: &mut Vec<Target>) {
-    for what in manifests::SUBJECTS {
-        let of = |peer: Kind, quantity| {
-            let subjects = manifests::CLIENTS.map(|clients| Subject::new(what, scheme, clients));
-            let found = subjects
-                .map(|subject| proportion(results, Case::Manifests, &subject, peer, quantity));
-            found.into_iter().flatten().collect::<Vec<f64>>()
-        };
-        for (peer, least) in [(Kind::DockerRegistry, 20.0), (Kind::Nginx, 0.333)] {
-            targets.push(Target {
-                promise: format!(
-                    "manifest {what}, {scheme}, requests a second in proportion to {peer}"
-                ),
-                limit: Limit::AtLeast(least),
-                found: smallest(of(peer, Quantity::PerSecond)),
-            });
-            targets.push(Target {
-                promise: format!(
-                    "manifest {what}, {scheme}, requests for a second of CPU in proportion to {peer}"
-                ),
-                limit: Limit::AtLeast(least),
-                found: largest(of(peer, Quantity::CpuPerThousand)).map(|cost| 1.0 / cost),
-            });
-        }
-        let subject = Subject::new(what, scheme, 64);
+    let subjects = || {
+        manifests::SUBJECTS.into_iter().flat_map(move |what| {
+            manifests::CLIENTS.map(|clients| Subject::new(what, scheme, clients))
+        })
+    };
+    let of = |peer: Kind, quantity| -> Vec<f64> {
+        subjects()
+            .filter_map(|subject| proportion(results, Case::Manifests, &subject, peer, quantity))
+            .collect()
+    };
+    for (peer, least) in [(Kind::DockerRegistry, 20.0), (Kind::Nginx, 0.333)] {
         targets.push(Target {
-            promise: format!("manifest {what}, {scheme}, p99 at 64 clients, ms"),
-            limit: Limit::AtMost(4.0),
-            found: results.median(Case::Manifests, &subject, Kind::Wharf, Quantity::P99),
+            promise: format!("manifests, {scheme}, requests a second in proportion to {peer}"),
+            limit: Limit::AtLeast(least),
+            found: smallest(of(peer, Quantity::PerSecond)),
+        });
+        targets.push(Target {
+            promise: format!(
+                "manifests, {scheme}, requests for a second of CPU in proportion to {peer}"
+            ),
+            limit: Limit::AtLeast(least),
+            found: largest(of(peer, Quantity::CpuPerThousand)).map(|cost| 1.0 / cost),
         });
     }
+    let p99 = subjects()
+        .filter(|subject| subject.clients == 64)
+        .filter_map(|subject| {
+            results.median(Case::Manifests, &subject, Kind::Wharf, Quantity::P99)
+        });
+    targets.push(Target {
+        promise: format!("manifests, {scheme}, p99 at 64 clients, ms"),
+        limit: Limit::AtMost(4.0),
+        found: largest(p99.collect()),
+    });
 }
 
 fn blob_targets(results: &ServingFigures, scheme: Scheme, targets: &mut Vec<Target>) {
@@ -186,6 +192,42 @@ fn memory_targets(results: &ServingFigures, targets: &mut Vec<Target>) {
         promise: "memory under any load of these, MB".to_owned(),
         limit: Limit::AtMost(64.0),
         found: most(&Case::ALL, MEMORY),
+    });
+}
+
+/// Long lists, a start with much to hold, and pushes beside the collector.
+fn list_targets(results: &ServingFigures, targets: &mut Vec<Target>) {
+    let own = |case, what: &str, clients, quantity| {
+        let subject = Subject::new(what, Scheme::Http, clients);
+        results.median(case, &subject, Kind::Wharf, quantity)
+    };
+    targets.push(Target {
+        promise: "ready after the start with 100,000 manifests and more, ms".to_owned(),
+        limit: Limit::AtMost(200.0),
+        found: own(Case::Lists, lists::START, 0, Quantity::Milliseconds),
+    });
+    for list in lists::LISTS {
+        let pages = lists::PLACES.map(|place| {
+            own(
+                Case::Lists,
+                &format!("{list}, {place}"),
+                1,
+                Quantity::Median,
+            )
+        });
+        targets.push(Target {
+            promise: format!("a page of 100 of 100,000, {list}, ms"),
+            limit: Limit::AtMost(5.0),
+            found: largest(pages.into_iter().flatten().collect()),
+        });
+    }
+    let p99 = |what| own(Case::Garbage, what, garbage::CLIENTS, Quantity::P99);
+    targets.push(Target {
+        promise: "push while garbage is collected, p99 in proportion to without".to_owned(),
+        limit: Limit::AtMost(1.2),
+        found: p99(garbage::MEANWHILE)
+            .zip(p99(garbage::WITHOUT))
+            .map(|(meanwhile, without)| meanwhile / without),
     });
 }
 

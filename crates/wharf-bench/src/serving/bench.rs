@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use super::content::Corpus;
 use super::figures::{Case, CaseFigures, Quantity, Scheme, ServingFigures, Subject};
 use super::server::{Certificate, Kind, Server, Start};
-use super::{blobs, manifests, memory, pushes, setup};
+use super::{blobs, garbage, lists, manifests, memory, pushes, setup};
 use crate::memory::touch_free_memory;
 use crate::report;
 use crate::sandbox::Sandbox;
@@ -82,6 +82,8 @@ pub(crate) fn run(arguments: &ServingArguments) -> Result<bool> {
             Case::Blobs => blobs::run(&bench, &mut figures),
             Case::Pushes => pushes::run(&bench, &mut figures),
             Case::Memory => memory::run(&bench, &mut figures),
+            Case::Lists => lists::run(&bench, &mut figures),
+            Case::Garbage => garbage::run(&bench, &mut figures),
         };
         outcome.with_context(|| format!("measuring {case:?}"))?;
         all_well &= figures.failures.is_empty();

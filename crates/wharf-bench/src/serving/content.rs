@@ -8,6 +8,7 @@ use crate::load::digest_text;
 /// The repository that all is in. Wharf's project `bench` is private.
 pub(super) const REPOSITORY: &str = "bench/app";
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Some bytes with their digest.
 #[derive(Debug, Clone)]
@@ -60,6 +61,17 @@ impl Corpus {
             small,
         }
     }
+}
+
+/// An index of nothing, told from others by `number`: a manifest that needs no blob.
+pub(super) fn empty_index(number: usize) -> Blob {
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [],
+        "annotations": {"org.opencontainers.image.version": number.to_string()},
+    });
+    Blob::new(index.to_string().into_bytes())
 }
 
 fn descriptor(kind: &str, blob: &Blob) -> Value {

@@ -35,10 +35,21 @@ pub(crate) enum Case {
     Pushes,
     /// Memory after the start, and how long the start takes
     Memory,
+    /// Pages of lists of 100,000 entries, and the start of a server that holds them
+    Lists,
+    /// Pushes while garbage is collected
+    Garbage,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 4] = [Self::Manifests, Self::Blobs, Self::Pushes, Self::Memory];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Manifests,
+        Self::Blobs,
+        Self::Pushes,
+        Self::Memory,
+        Self::Lists,
+        Self::Garbage,
+    ];
 }
 
 /// With TLS or without.

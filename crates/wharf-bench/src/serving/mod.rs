@@ -4,6 +4,8 @@ mod bench;
 pub(crate) mod blobs;
 mod content;
 mod figures;
+pub(crate) mod garbage;
+pub(crate) mod lists;
 pub(crate) mod manifests;
 pub(crate) mod memory;
 pub(crate) mod pushes;
