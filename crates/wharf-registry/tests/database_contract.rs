@@ -9,7 +9,11 @@ use std::sync::Arc;
 
 use testkit::PostgresServer;
 use wharf_registry::Clock;
-use wharf_registry::db::{Database, Durability, PostgresSettings, SqlError, keys, projects, users};
+use wharf_registry::db::repositories::{Audience, RepositoryScope};
+use wharf_registry::db::{
+    Database, Durability, PostgresSettings, SqlError, keys, projects, repositories, users,
+};
+use wharf_registry::listing::{ListRequest, SortKey};
 
 /// Runs a case on a fresh database of each kind.
 async fn on_each<F: Future<Output = ()>>(case: impl Fn(Database) -> F) {
@@ -173,4 +177,103 @@ async fn a_database_that_is_restarted_is_found_again() {
     server.resume();
     let found = db.read(|sql| projects::find(sql, "kept")).await.unwrap();
     assert!(found.is_some());
+}
+
+/// Names in the order of their bytes: `-` and `.` come before the slash, digits and letters after it.
+const LISTED: [(&str, &[&str]); 5] = [
+    ("a-b", &["a-b/x", "a-b/y"]),
+    ("a", &["a/1", "a/2", "a/b/c", "a/z"]),
+    ("a0", &["a0/x"]),
+    ("hidden", &["hidden/x"]),
+    ("z", &["z/1", "z/2"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repositories_are_listed_in_order_from_any_place_on() {
+    on_each(|db| async move {
+        let made: Vec<i64> = db
+            .write(Durability::Full, |sql| {
+                let mut made = Vec::new();
+                // Made in another order than that of their names.
+                for (name, repositories) in LISTED.iter().rev() {
+                    let mut wish = project(name);
+                    wish.public = *name != "hidden";
+                    let id = projects::insert(sql, &wish, 7)?;
+                    for name in repositories.iter().rev() {
+                        let repository = repositories::find_or_insert(sql, id, name, 7)?;
+                        repositories::show(sql, repository, 8)?;
+                    }
+                    repositories::find_or_insert(sql, id, &format!("{name}/unseen"), 7)?;
+                    made.insert(0, id);
+                }
+                Ok::<_, SqlError>(made)
+            })
+            .await
+            .unwrap();
+        let all = LISTED.iter().flat_map(|(_, names)| names.iter().copied());
+        let public: Vec<&str> = all.clone().filter(|name| *name != "hidden/x").collect();
+        for (audience, expected) in [
+            (Audience::Everything, all.clone().collect::<Vec<_>>()),
+            (Audience::Public, public.clone()),
+            (Audience::Member(1), public),
+            (Audience::Projects(vec![made[3]]), all.collect()),
+        ] {
+            for last in [
+                "", "a", "a-b/y", "a/", "a/1", "a/b", "a/z", "a1", "z/1", "z/2", "zz",
+            ] {
+                for limit in [1, 2, 5, 100] {
+                    let audience = audience.clone();
+                    let names = db
+                        .read(move |sql| repositories::names_after(sql, &audience, last, limit))
+                        .await
+                        .unwrap();
+                    let rest = expected.iter().filter(|name| **name > last);
+                    let rest: Vec<&str> = rest
+                        .copied()
+                        .take(usize::try_from(limit).unwrap())
+                        .collect();
+                    assert_eq!(names, rest, "after {last:?}, {limit}");
+                }
+            }
+        }
+        pages_make_the_list(&db, made[1]).await;
+    })
+    .await;
+}
+
+/// Each page of a project, read from whichever end, sorted either way, with the length known or not.
+async fn pages_make_the_list(db: &Database, project: i64) {
+    let expected = ["a/1", "a/2", "a/b/c", "a/z"];
+    for (page_size, known, descending) in [1, 2, 3, 4, 9]
+        .into_iter()
+        .flat_map(|size| [None, Some(4)].map(|known| (size, known)))
+        .flat_map(|(size, known)| [false, true].map(|descending| (size, known, descending)))
+    {
+        let mut found = Vec::new();
+        for page in 1..=5 {
+            let request = ListRequest {
+                sort: vec![SortKey {
+                    field: "name".to_owned(),
+                    descending,
+                }],
+                page,
+                page_size,
+                ..ListRequest::default()
+            };
+            let scope = RepositoryScope::Project(project);
+            let page = db
+                .read(move |sql| repositories::list(sql, &scope, known, &request))
+                .await
+                .expect("the list is read");
+            assert_eq!(page.total, 4);
+            found.extend(page.items.into_iter().map(|entry| entry.repository.name));
+        }
+        if descending {
+            found.reverse();
+        }
+        assert_eq!(
+            found, expected,
+            "pages of {page_size}, descending: {descending}"
+        );
+    }
 }

@@ -37,6 +37,7 @@ struct Access {
     projects: HashMap<String, Option<Arc<Project>>>,
     roles: HashMap<(i64, i64), Option<i64>>,
     repositories: HashMap<String, Option<i64>>,
+    lengths: HashMap<i64, u64>,
     accounts: HashMap<SubjectId, Option<Arc<Account>>>,
     logins: HashMap<String, Option<Arc<Account>>>,
 }
@@ -83,6 +84,8 @@ facts! {
     role put_role roles: (i64, i64) => Option<i64>;
     /// The number of a repository.
     repository put_repository repositories: String, str => Option<i64>;
+    /// How many repositories a project shows.
+    length put_length lengths: i64 => u64;
     /// The account of a number.
     account put_account accounts: SubjectId => Option<Arc<Account>>;
     /// The account of a login name.

@@ -50,6 +50,7 @@ pub(super) struct Listing {
     from: String,
     conditions: Vec<String>,
     parameters: Vec<Value>,
+    total: Option<u64>,
 }
 
 impl Listing {
@@ -60,7 +61,13 @@ impl Listing {
             from: from.into(),
             conditions: Vec::new(),
             parameters: Vec::new(),
+            total: None,
         }
+    }
+
+    /// How long the list is without what a request filters by, where that is known: counting is most of the work of a page.
+    pub(super) fn known_total(&mut self, total: Option<u64>) {
+        self.total = total;
     }
 
     /// Only entries for which `condition` holds.
@@ -101,35 +108,60 @@ impl Listing {
         }
         let mut keys = Vec::new();
         for key in &request.sort {
-            let field = find(fields, &key.field)?;
-            let direction = if key.descending { "DESC" } else { "ASC" };
-            keys.push(format!("{} {direction}", field.column));
+            keys.push((find(fields, &key.field)?.column, key.descending));
         }
-        keys.push(order.to_owned());
-        let (columns, from, order) = (self.columns, self.from, keys.join(", "));
+        keys.extend(
+            order
+                .split(", ")
+                .map(|key| match key.strip_suffix(" DESC") {
+                    Some(column) => (column, true),
+                    None => (key, false),
+                }),
+        );
+        let (columns, from) = (self.columns, self.from);
         let condition = match self.conditions.as_slice() {
             [] => "1 = 1".to_owned(),
             conditions => conditions.join(" AND "),
         };
-        let total = sql.query_value(
-            &format!("SELECT COUNT(*) FROM {from} WHERE {condition}"),
-            &self.parameters,
-        )?;
+        let known = self.total.filter(|_| request.filters.is_empty());
+        let total: u64 = match known {
+            Some(total) => total,
+            None => sql
+                .query_value(
+                    &format!("SELECT COUNT(*) FROM {from} WHERE {condition}"),
+                    &self.parameters,
+                )?
+                .unwrap_or(0),
+        };
+        let stretch = Stretch::of(request, total);
+        let order: Vec<String> = keys
+            .into_iter()
+            .map(|(column, descending)| {
+                let direction = if descending == stretch.from_behind {
+                    "ASC"
+                } else {
+                    "DESC"
+                };
+                format!("{column} {direction}")
+            })
+            .collect();
         let next = self.parameters.len() + 1;
-        self.parameters.push(request.page_size.into());
-        self.parameters.push(request.offset().into());
+        self.parameters.push(stretch.length.into());
+        self.parameters.push(stretch.skipped.into());
         let rows = sql.query(
             &format!(
-                "SELECT {columns} FROM {from} WHERE {condition} ORDER BY {order} \
+                "SELECT {columns} FROM {from} WHERE {condition} ORDER BY {} \
                  LIMIT ${next} OFFSET ${}",
+                order.join(", "),
                 next + 1
             ),
             &self.parameters,
         )?;
-        Ok(Page {
-            items: rows.into_iter().map(entry).collect(),
-            total: total.unwrap_or(0),
-        })
+        let mut items: Vec<T> = rows.into_iter().map(entry).collect();
+        if stretch.from_behind {
+            items.reverse();
+        }
+        Ok(Page { items, total })
     }
 
     fn apply(&mut self, field: &Field, condition: &Condition) -> Result<(), ListRequestError> {
@@ -165,6 +197,28 @@ impl Listing {
             }
         }
         Ok(())
+    }
+}
+
+/// Where a page lies. What comes before it has to be walked through, so a page of the further half is read from the end.
+#[derive(Debug, PartialEq, Eq)]
+struct Stretch {
+    skipped: u64,
+    length: u64,
+    from_behind: bool,
+}
+
+impl Stretch {
+    fn of(request: &ListRequest, total: u64) -> Self {
+        let before = request.offset().min(total);
+        let length = request.page_size.min(total - before);
+        let behind = total - before - length;
+        let from_behind = behind < before;
+        Self {
+            skipped: before.min(behind),
+            length,
+            from_behind,
+        }
     }
 }
 
@@ -254,6 +308,28 @@ mod tests {
         }
         assert_eq!(time("2020-04-09"), noon.map(|noon| noon - 43_200_000_000));
         assert_eq!(time("yesterday"), None);
+    }
+
+    #[test]
+    fn a_page_is_read_from_the_nearer_end() {
+        let stretch = |page, total| {
+            let page_size = 10;
+            let request = ListRequest {
+                page,
+                page_size,
+                ..ListRequest::default()
+            };
+            let stretch = Stretch::of(&request, total);
+            (stretch.skipped, stretch.length, stretch.from_behind)
+        };
+        assert_eq!(stretch(1, 0), (0, 0, false));
+        assert_eq!(stretch(1, 7), (0, 7, false));
+        assert_eq!(stretch(1, 100), (0, 10, false));
+        assert_eq!(stretch(5, 100), (40, 10, false));
+        assert_eq!(stretch(6, 100), (40, 10, true));
+        assert_eq!(stretch(10, 95), (0, 5, true));
+        assert_eq!(stretch(11, 95), (0, 0, true));
+        assert_eq!(stretch(1000, 95), (0, 0, true));
     }
 
     #[test]

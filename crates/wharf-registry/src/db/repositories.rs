@@ -170,10 +170,11 @@ pub enum RepositoryScope {
     Only(i64),
 }
 
-/// The shown repositories of a scope.
+/// The shown repositories of a scope; `total` is how many these are, where that is known.
 pub fn list(
     sql: &mut dyn Sql,
     scope: &RepositoryScope,
+    total: Option<u64>,
     request: &ListRequest,
 ) -> Result<Page<RepositoryEntry>, ListError> {
     let mut listing = Listing::new(
@@ -184,6 +185,7 @@ pub fn list(
         ),
         "repositories r JOIN projects p ON p.id = r.project",
     );
+    listing.known_total(total);
     listing.filter("r.shown = 1");
     match scope {
         RepositoryScope::Audience(audience) => listing.filter(audience.condition("r.project")),
@@ -247,9 +249,37 @@ pub fn names_after(
     last: &str,
     limit: u64,
 ) -> Result<Vec<String>, SqlError> {
+    if *audience == Audience::Everything {
+        return names(sql, "shown = 1", last, limit);
+    }
+    // One project after the other: no index has the names of some projects in their order. All names of a project begin
+    // with its own and a slash, so that they stand together, and no project before that of `last` has any.
+    let project = last.split_inclusive('/').next().unwrap_or_default();
     let statement = format!(
-        "SELECT name FROM repositories WHERE name > $1 AND shown = 1 AND {} ORDER BY name LIMIT $2",
-        audience.condition("project")
+        "SELECT p.id FROM projects p WHERE p.name || '/' >= $1 AND {} ORDER BY p.name || '/'",
+        audience.condition("p.id")
+    );
+    let mut found = Vec::new();
+    for mut row in sql.query(&statement, values![project])? {
+        let project: i64 = row.take(0);
+        let left = limit.saturating_sub(found.len() as u64);
+        if left == 0 {
+            break;
+        }
+        let condition = format!("shown = 1 AND project = {project}");
+        found.extend(names(sql, &condition, last, left)?);
+    }
+    Ok(found)
+}
+
+fn names(
+    sql: &mut dyn Sql,
+    condition: &str,
+    last: &str,
+    limit: u64,
+) -> Result<Vec<String>, SqlError> {
+    let statement = format!(
+        "SELECT name FROM repositories WHERE name > $1 AND {condition} ORDER BY name LIMIT $2"
     );
     let rows = sql.query(&statement, values![last, limit])?;
     Ok(rows.into_iter().map(|mut row| row.take(0)).collect())

@@ -28,6 +28,7 @@ pub(crate) enum Dialect {
 const STEPS: &[&str] = &[
     include_str!("schema/0001-registry.sql"),
     include_str!("schema/0002-awaited-blobs.sql"),
+    include_str!("schema/0003-long-lists.sql"),
 ];
 
 impl Dialect {

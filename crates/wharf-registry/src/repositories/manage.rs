@@ -4,6 +4,7 @@ use super::RepositoryName;
 use super::artifacts::shown;
 use crate::access::Principal;
 use crate::audit::{Actor, Operation, Subject};
+use crate::cache::Memory;
 use crate::db::repositories::{Counts, RepositoryEntry, RepositoryScope};
 use crate::db::{self, Durability};
 use crate::error::RegistryError;
@@ -50,11 +51,21 @@ impl Registry {
         scope: RepositoryScope,
         request: ListRequest,
     ) -> Result<Page<RepositoryEntry>, RegistryError> {
+        let project = match scope {
+            RepositoryScope::Project(project) if request.filters.is_empty() => Some(project),
+            _ => None,
+        };
+        let remembered = self.memory().zip(project);
+        let known = remembered.and_then(|(memory, project)| memory.length(&project));
+        let asked = self.memory().map(Memory::stamp);
         let page = self
             .db()
-            .read(move |sql| db::repositories::list(sql, &scope, &request))
-            .await;
-        Ok(page?)
+            .read(move |sql| db::repositories::list(sql, &scope, known, &request))
+            .await?;
+        if let (None, Some((memory, project)), Some(asked)) = (known, remembered, asked) {
+            memory.put_length(asked, project, page.total);
+        }
+        Ok(page)
     }
 
     /// One repository.
@@ -66,7 +77,7 @@ impl Registry {
         self.db()
             .read(move |sql| {
                 let scope = RepositoryScope::Only(shown(sql, &name)?.id);
-                let page = db::repositories::list(sql, &scope, &ListRequest::default())?;
+                let page = db::repositories::list(sql, &scope, None, &ListRequest::default())?;
                 let entry = page.items.into_iter().next();
                 entry.ok_or_else(|| RegistryError::NameUnknown {
                     name: name.to_string(),
