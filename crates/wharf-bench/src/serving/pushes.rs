@@ -46,7 +46,7 @@ pub(super) fn run(bench: &Bench, figures: &mut CaseFigures) -> Result<()> {
                 how: pushing,
                 what: what.to_owned(),
                 clients,
-                writes_memory: !bench.quick,
+                writes_memory: !bench.quick && size > 5_000_000,
             });
         };
         for ((what, size), content) in SIZES.into_iter().zip(&contents) {
