@@ -142,11 +142,54 @@ impl Call {
             )
         };
         let bytes = self.whole_body(DOCUMENT_LIMIT_BYTES, too_large).await?;
+        if has_nul(&bytes) {
+            let reason =
+                "the request's body has a NUL character (`\\u0000`) in a text; leave it out";
+            return Err(RegistryError::BadRequest {
+                reason: reason.to_owned(),
+            }
+            .into());
+        }
         serde_json::from_slice(&bytes).map_err(|error| {
             RegistryError::BadRequest {
                 reason: format!("the request's body is not what this operation takes: {error}"),
             }
             .into()
         })
+    }
+}
+
+/// Whether a JSON document has a NUL in a text or key: PostgreSQL takes none in its texts. As a byte it is no JSON at all.
+fn has_nul(document: &[u8]) -> bool {
+    let mut rest = document;
+    // Outside of texts there is no backslash in JSON.
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let (_, escape) = rest.split_at(at + 1);
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_however_it_is_escaped() {
+        let table = [
+            (r#"{"a":"b\u0000"}"#, true),
+            (r#"{"\n\u0000":1}"#, true),
+            (r#"{"a":"\\\u0000"}"#, true),
+            (r#"{"a":"\\u0000"}"#, false),
+            (r#"{"a":"\u0001 u0000"}"#, false),
+            (r#""\"#, false),
+            ("", false),
+        ];
+        for (document, expected) in table {
+            assert_eq!(has_nul(document.as_bytes()), expected, "{document}");
+        }
     }
 }

@@ -14,9 +14,12 @@ mod disk;
 mod heads;
 mod listings;
 mod manifests;
+mod nul;
 mod protocol;
 mod server;
 mod slow;
+#[path = "../stores/folder.rs"]
+mod store;
 mod tokens;
 mod uploads;
 mod wire;

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use wharf_oci::{Algorithm, Digest, Hasher};
 use wharf_registry::db::Database;
 use wharf_registry::http::{Server, ServerSettings};
-use wharf_registry::storage::{LocalStorage, RegistryStorage};
 use wharf_registry::{Clock, Registry, Settings};
 
 use crate::wire::{Answer, answer, exchange};
@@ -82,9 +81,7 @@ impl TestServer {
             .build()
             .expect("a runtime");
         let clock = wishes.clock.clock();
-        let db = Database::open_sqlite(&folder.join("registry.db"), &clock).expect("a database");
-        let storage = LocalStorage::open(&folder.join("storage")).expect("storage");
-        let storage = RegistryStorage::Local(storage);
+        let (db, storage) = crate::store::open(folder, &clock);
         let (stop, stopped) = watch::channel(false);
         let shared = db.clone();
         let (registry, listener) = run(&runtime, async {

@@ -7,4 +7,6 @@ mod projects;
 mod robots;
 mod server;
 mod sessions;
+#[path = "../stores/folder.rs"]
+mod store;
 mod world;

@@ -15,15 +15,13 @@ use tempfile::TempDir;
 use testkit::{HttpResponse, http_request};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use wharf_registry::db::Database;
 use wharf_registry::http::{Server, ServerSettings};
-use wharf_registry::storage::{LocalStorage, RegistryStorage};
 use wharf_registry::{Clock, Registry, Settings};
 
 /// The password of everybody here.
 pub(crate) const PASSWORD: &str = "Harbor12345";
 
-/// A registry over SQLite and a folder, on a free port. It ends when it is dropped.
+/// A registry on a free port. It ends when it is dropped.
 pub(crate) struct TestServer {
     address: String,
     stop: watch::Sender<bool>,
@@ -53,13 +51,10 @@ impl TestServer {
         let (told, address) = mpsc::channel();
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::spawn(move || {
+            let clock = Clock::system();
+            let (db, storage) = crate::store::open(&path, &clock);
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async move {
-                let clock = Clock::system();
-                let db =
-                    Database::open_sqlite(&path.join("registry.db"), &clock).expect("it works");
-                let storage = LocalStorage::open(&path.join("storage")).expect("it works");
-                let storage = RegistryStorage::Local(storage);
                 let registry = Registry::open(db, storage, clock, Settings::default())
                     .await
                     .expect("it works");
