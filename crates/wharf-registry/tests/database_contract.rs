@@ -28,15 +28,18 @@ async fn on_each<F: Future<Output = ()>>(case: impl Fn(Database) -> F) {
 }
 
 fn postgres(url: &str) -> Database {
+    Database::open_postgres(&postgres_settings(url), &Clock::system()).expect("PostgreSQL opens")
+}
+
+fn postgres_settings(url: &str) -> PostgresSettings {
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let settings = PostgresSettings {
+    PostgresSettings {
         url: url.to_owned(),
         connections: 4,
         tls: Arc::new(tls),
-    };
-    Database::open_postgres(&settings, &Clock::system()).expect("PostgreSQL opens")
+    }
 }
 
 fn project(name: &str) -> projects::NewProject {
@@ -276,4 +279,47 @@ async fn pages_make_the_list(db: &Database, project: i64) {
             "pages of {page_size}, descending: {descending}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_of_a_newer_wharf_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("registry.db");
+    let clock = Clock::system();
+    make_newer(Database::open_sqlite(&path, &clock).expect("SQLite opens")).await;
+    for _ in 0..2 {
+        refuses_newer(Database::open_sqlite(&path, &clock));
+    }
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let url = server.database();
+    make_newer(postgres(&url)).await;
+    for _ in 0..2 {
+        refuses_newer(Database::open_postgres(&postgres_settings(&url), &clock));
+    }
+}
+
+async fn make_newer(db: Database) {
+    db.write(Durability::Full, |sql| {
+        let step = "INSERT INTO schema_steps (number, applied) VALUES (99, 0)";
+        sql.execute(step, &[])
+    })
+    .await
+    .expect("a step");
+}
+
+#[track_caller]
+fn refuses_newer(opened: Result<Database, SqlError>) {
+    let error = opened.expect_err("it is newer");
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    assert!(
+        said.contains("step 99") && said.contains("use a newer Wharf"),
+        "{said}"
+    );
 }

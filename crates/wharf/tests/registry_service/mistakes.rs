@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use testkit::{Sandbox, read, write};
+use testkit::{PostgresServer, Sandbox, read, write};
 
 use crate::fixture::{config, registry_command, serve};
 
@@ -126,8 +126,45 @@ fn data_of_a_newer_wharf_is_left_alone() {
     assert_refused("database", &command, &["registry.db", "not a database"]);
 }
 
+#[test]
+fn a_database_of_a_newer_wharf_is_left_alone() {
+    let Some(server) = PostgresServer::shared() else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let url = server.database();
+    let path = config(&sandbox, &format!("[database]\nurl = \"{url}\"\n"));
+    serve(&sandbox, &path).stop();
+    let newer = "INSERT INTO schema_steps (number, applied) VALUES (99, 0)";
+    server.query(&url, newer);
+    for word in ["serve", "fsck", "rebuild"] {
+        let command = registry_command(&sandbox, &[word], &path);
+        let words = ["PostgreSQL cannot be used", "step 99", "use a newer Wharf"];
+        assert_refused(word, &command, &words);
+    }
+    let steps = server.query(&url, "SELECT MAX(number) FROM schema_steps");
+    assert_eq!(steps.trim(), "99");
+}
+
+#[test]
+fn a_database_is_not_rebuilt_while_it_is_served() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    let registry = serve(&sandbox, &path);
+    let rebuild = registry_command(&sandbox, &["rebuild"], &path);
+    assert_refused(
+        "rebuild",
+        &rebuild,
+        &["another registry is running", "stop it"],
+    );
+    registry.stop();
+    // It had a database, which is in nobody's way now, but not empty.
+    let rebuild = registry_command(&sandbox, &["rebuild"], &path);
+    assert_refused("rebuild", &rebuild, &["empty"]);
+}
+
 /// A certificate and its key, made by OpenSSL's command.
-fn certificate(folder: &Path, name: &str) {
+pub(crate) fn certificate(folder: &Path, name: &str) {
     let made = Command::new("openssl")
         .args([
             "req",

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use wharf_registry::Clock;
+use wharf_registry::{Clock, DataFolder};
 
 use super::options::{CONFIG, DATA, usable_config};
 use super::parts::open_beside;
@@ -27,6 +27,8 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 
 async fn rebuild(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let config = usable_config(matches)?;
+    // A registry that serves would look for what is not rebuilt yet, and its garbage collector would not find it.
+    let _data_is_ours = DataFolder::take(&config.data)?;
     let registry = open_beside(&config, &Clock::system()).await?;
     let report = registry.rebuild().await?;
     let printer = session.printer();
