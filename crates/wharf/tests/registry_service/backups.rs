@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use testkit::{PostgresServer, Sandbox, read, write};
+use testkit::{PostgresServer, Sandbox, SharedStores, read, write};
 use wharf_oci::Digest;
 
 use crate::fixture::{RunningRegistry, config, noise, registry_command, serve};
@@ -158,6 +158,40 @@ fn a_backup_of_sqlite_becomes_a_registry_on_postgresql_and_the_other_way() {
         layer: of.layer,
     };
     check_restored(&back, "");
+}
+
+#[test]
+fn a_backup_of_postgresql_and_s3_is_restored_into_both_kinds_of_stores() {
+    let (Some(first), Some(second)) = (SharedStores::new(), SharedStores::new()) else {
+        return;
+    };
+    let of = BackedUp::new(&first.settings());
+    check_restored(&of, &second.settings());
+    let target = check_restored(&of, "");
+    // And back: what was made of a folder becomes a bucket.
+    let Some(third) = SharedStores::new() else {
+        return;
+    };
+    let back = BackedUp {
+        backup: target.path().join("again"),
+        sandbox: target,
+        layer: of.layer,
+    };
+    check_restored(&back, &third.settings());
+}
+
+#[test]
+fn a_bucket_that_is_in_use_is_not_restored_into() {
+    let Some(stores) = SharedStores::new() else {
+        return;
+    };
+    let of = BackedUp::new(&stores.settings());
+    let empty = stores.postgres.database();
+    let text = stores.settings().replace(&stores.database, &empty);
+    let target = Sandbox::new();
+    let config = config(&target, &text);
+    let restored = run(&target, &config, "restore", &of.backup);
+    assert_refused(&restored, &["not empty"]);
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod observation;
 mod pulls;
 mod restarts;
 mod tls;
+mod tls_clients;
 mod traces;

@@ -1,10 +1,14 @@
 //! TLS of the real binary, with Wharf's own client on the other side.
 
 use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use testkit::{Sandbox, http_request, write};
+use testkit::{Sandbox, http_request, read, write};
 
 use crate::fixture::{PASSWORD, config, serve};
+use crate::mistakes::certificate;
 
 /// Signs in with the client of the sandbox.
 fn login(sandbox: &Sandbox, address: &str) -> testkit::Output {
@@ -57,6 +61,49 @@ fn clients_that_are_given_the_authority_trust_the_registry() {
     );
     trust(&sandbox, &registry.address);
     login(&sandbox, &registry.address).success();
+}
+
+/// The certificate that a registry shows.
+fn shown(address: &str) -> String {
+    let asked = Command::new("openssl")
+        .args(["s_client", "-connect", address])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    let (_, certificate) = said.split_once("-----BEGIN").expect(&said);
+    certificate.split_once("-----END").unwrap().0.to_owned()
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_without_a_restart() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        certificate(sandbox.path(), name);
+    }
+    let file = |name: &str| sandbox.path().join(name);
+    fs::copy(file("one.crt"), file("server.crt")).unwrap();
+    fs::copy(file("one.key"), file("server.key")).unwrap();
+    let text = format!(
+        "[tls]\ncertificate = {:?}\nkey = {:?}\n",
+        file("server.crt"),
+        file("server.key")
+    );
+    let registry = serve(&sandbox, &config(&sandbox, &text));
+    let first = shown(&registry.address);
+    assert!(read_text(&file("one.crt")).contains(&first));
+    fs::rename(file("two.crt"), file("server.crt")).unwrap();
+    fs::rename(file("two.key"), file("server.key")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while shown(&registry.address) == first {
+        assert!(Instant::now() < deadline, "the old certificate is shown");
+    }
+    assert!(read_text(&file("server.crt")).contains(&shown(&registry.address)));
+    registry.stop();
+}
+
+fn read_text(path: &Path) -> String {
+    String::from_utf8(read(path)).unwrap()
 }
 
 #[test]
