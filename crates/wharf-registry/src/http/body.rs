@@ -1,6 +1,7 @@
 //! Bodies of requests and answers.
 
 use std::fs::File;
+use std::io::IoSliceMut;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
+use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -144,6 +146,14 @@ impl FileBody {
             self.range.start += piece.len() as u64;
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
+        if let Some(bytes) = self
+            .file
+            .as_ref()
+            .and_then(|file| cached(file, &self.range))
+        {
+            self.range.start += bytes.len() as u64;
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
         let reading = match (&mut self.reading, self.file.take()) {
             (Some(reading), _) => reading,
             (slot @ None, Some(file)) => slot.insert(read_piece(file, &self.range)),
@@ -165,6 +175,18 @@ impl FileBody {
             Err(error) => Err(failed(error.into())),
         }))
     }
+}
+
+/// The next piece, or its beginning, where the kernel has it in memory: going to another thread and back takes longer than copying it.
+fn cached(file: &File, range: &Range<u64>) -> Option<Bytes> {
+    let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let mut bytes = BytesMut::zeroed(left.min(FILE_PIECE_BYTES));
+    let mut slices = [IoSliceMut::new(&mut bytes)];
+    let flags = ReadWriteFlags::NOWAIT;
+    // Where that is not possible, or an error waits, the thread finds out.
+    let length = preadv2(file, &mut slices, range.start, flags).ok()?;
+    bytes.truncate(length);
+    (length > 0).then(|| bytes.freeze())
 }
 
 fn read_piece(file: File, range: &Range<u64>) -> JoinHandle<std::io::Result<(File, Bytes)>> {
