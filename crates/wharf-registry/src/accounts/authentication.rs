@@ -232,7 +232,7 @@ impl Registry {
         let asked = self.memory().map(Memory::stamp);
         let account = self
             .db()
-            .read(move |sql| match subject {
+            .ask(move |sql| match subject {
                 SubjectId::User(id) => Ok(db::users::find(sql, id)?.map(Account::User)),
                 SubjectId::Robot(id) => Ok(db::robots::find(sql, id)?.map(Account::Robot)),
             })
@@ -255,7 +255,7 @@ impl Registry {
         let wanted = name.clone();
         let account = self
             .db()
-            .read(move |sql| find_account(sql, &wanted))
+            .ask(move |sql| find_account(sql, &wanted))
             .await
             .map_err(RegistryError::Database)?;
         let account = account.map(Arc::new);

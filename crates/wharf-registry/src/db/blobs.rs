@@ -3,6 +3,7 @@
 use wharf_oci::Digest;
 
 use super::sql::{Sql, SqlError, values};
+use super::value::Row;
 use crate::storage::{ObjectKey, StoredObject};
 
 /// A blob that storage holds.
@@ -23,6 +24,13 @@ fn key(text: &str) -> Result<ObjectKey, SqlError> {
     })
 }
 
+fn from_row(mut row: Row) -> Result<BlobRecord, SqlError> {
+    Ok(BlobRecord {
+        key: key(&row.take::<String>(0))?,
+        size: row.take(1),
+    })
+}
+
 /// The blob `digest` as the repository may show it.
 pub fn find_in_repository(
     sql: &mut dyn Sql,
@@ -34,13 +42,21 @@ pub fn find_in_repository(
          WHERE r.repository = $1 AND r.digest = $2 AND b.lost = 0",
         values![repository, digest.to_string()],
     )?;
-    row.map(|mut row| {
-        Ok(BlobRecord {
-            key: key(&row.take::<String>(0))?,
-            size: row.take(1),
-        })
-    })
-    .transpose()
+    row.map(from_row).transpose()
+}
+
+/// The blob `digest` as the repository `name` may show it.
+pub fn find_named(
+    sql: &mut dyn Sql,
+    name: &str,
+    digest: &Digest,
+) -> Result<Option<BlobRecord>, SqlError> {
+    let row = sql.query_row(
+        "SELECT b.object_key, b.size FROM repositories r JOIN repository_blobs l ON l.repository = r.id \
+         JOIN blobs b ON b.digest = l.digest WHERE r.name = $1 AND l.digest = $2 AND b.lost = 0",
+        values![name, digest.to_string()],
+    )?;
+    row.map(from_row).transpose()
 }
 
 /// The key of the object that holds the blob `digest`.

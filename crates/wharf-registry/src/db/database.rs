@@ -60,6 +60,27 @@ pub enum Durability {
 /// A question, on a thread with a connection.
 pub(super) type ReadJob = Box<dyn FnOnce(Result<&mut dyn Sql, SqlError>) + Send>;
 
+/// A question of one statement. Where it fails for the first time, it is asked again.
+pub(super) type AskJob = Box<dyn FnMut(Result<&mut dyn Sql, SqlError>, Attempt) -> Asked + Send>;
+
+/// How often a question was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// For the first time.
+    First,
+    /// Whatever comes is the answer.
+    Last,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Whoever asked has the answer.
+    Answered,
+    /// It failed, perhaps because of the connection.
+    Again,
+}
+
 /// A change, on a thread with a connection.
 pub(super) trait WriteJob: Send {
     /// Whether a power loss may take it back.
@@ -170,6 +191,40 @@ impl Database {
             Backend::Sqlite(sqlite) => sqlite.read(job),
             Backend::Postgres(postgres) => postgres.read(job),
         }
+        let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
+        let span = info_span!(target: "spans", "database read", otel.kind = "client");
+        self.figures.of_read(answered).instrument(span).await
+    }
+
+    /// As [`Database::read`], for a question that is one statement: it needs no transaction around it, which over a network
+    /// is two thirds of the way. It may be asked twice, when the connection turns out to be broken.
+    pub async fn ask<T, E>(
+        &self,
+        question: impl Fn(&mut dyn Sql) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SqlError> + Send + 'static,
+    {
+        let Backend::Postgres(postgres) = &self.backend else {
+            return self.read(question).await;
+        };
+        let (reply, answer) = oneshot::channel();
+        let mut reply = Some(reply);
+        let job: AskJob = Box::new(move |connection, attempt| {
+            let outcome = match connection {
+                Ok(sql) => question(sql),
+                Err(error) => Err(error.into()),
+            };
+            if outcome.is_err() && attempt == Attempt::First {
+                return Asked::Again;
+            }
+            if let Some(reply) = reply.take() {
+                let _asker_may_be_gone = reply.send(outcome);
+            }
+            Asked::Answered
+        });
+        postgres.ask(job);
         let answered = async { answer.await.unwrap_or_else(|_| Err(stopped().into())) };
         let span = info_span!(target: "spans", "database read", otel.kind = "client");
         self.figures.of_read(answered).instrument(span).await

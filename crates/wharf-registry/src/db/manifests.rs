@@ -104,6 +104,35 @@ pub fn find_by_digest(
     row.map(from_row).transpose()
 }
 
+/// The manifest that a tag of the repository `name` names.
+pub fn find_named_by_tag(
+    sql: &mut dyn Sql,
+    name: &str,
+    tag: &str,
+) -> Result<Option<StoredManifest>, SqlError> {
+    let row = sql.query_row(
+        "SELECT m.id, m.digest, m.media_type, m.content FROM repositories r \
+         JOIN tags t ON t.repository = r.id JOIN manifests m ON m.id = t.manifest \
+         WHERE r.name = $1 AND t.name = $2",
+        values![name, tag],
+    )?;
+    row.map(from_row).transpose()
+}
+
+/// The manifest of this digest in the repository `name`.
+pub fn find_named_by_digest(
+    sql: &mut dyn Sql,
+    name: &str,
+    digest: &Digest,
+) -> Result<Option<StoredManifest>, SqlError> {
+    let row = sql.query_row(
+        "SELECT m.id, m.digest, m.media_type, m.content FROM repositories r \
+         JOIN manifests m ON m.repository = r.id WHERE r.name = $1 AND m.digest = $2",
+        values![name, digest.to_string()],
+    )?;
+    row.map(from_row).transpose()
+}
+
 /// Notes that a manifest was pulled so many times, and when last, if it is still there.
 pub fn pulled(sql: &mut dyn Sql, manifest: i64, count: i64, last: i64) -> Result<(), SqlError> {
     sql.execute(

@@ -16,7 +16,7 @@ use postgres::{Client, Statement};
 use rustls::ClientConfig;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::database::{Durability, ReadJob, WriteJob};
+use super::database::{AskJob, Asked, Attempt, Durability, ReadJob, WriteJob};
 use super::schema::{self, SchemaWish};
 use super::sql::{Cause, Sql, SqlError};
 use super::value::{Row, Value};
@@ -63,6 +63,7 @@ pub(super) struct Postgres {
 
 enum Job {
     Read(ReadJob),
+    Ask(AskJob),
     Write(Box<dyn WriteJob>),
 }
 
@@ -108,6 +109,10 @@ impl Postgres {
     /// A job that cannot be sent is dropped, which its asker notices.
     pub(super) fn read(&self, job: ReadJob) {
         let _threads_may_have_ended = self.jobs.send(Job::Read(job));
+    }
+
+    pub(super) fn ask(&self, job: AskJob) {
+        let _threads_may_have_ended = self.jobs.send(Job::Ask(job));
     }
 
     pub(super) fn write(&self, job: Box<dyn WriteJob>) {
@@ -182,6 +187,7 @@ impl Worker {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             match job {
                 Ok(Job::Read(job)) => self.read(job),
+                Ok(Job::Ask(job)) => self.ask(job),
                 Ok(Job::Write(job)) => self.write(job),
                 Err(_nobody_asks_any_more) => return,
             }
@@ -197,6 +203,32 @@ impl Worker {
             }
             Err(error) => job(Err(error)),
         }
+    }
+
+    /// One statement, which is a transaction of its own.
+    fn ask(&mut self, mut job: AskJob) {
+        let asked = match self.connected() {
+            Ok(connection) => job(Ok(connection), Attempt::First),
+            Err(error) => job(Err(error), Attempt::First),
+        };
+        if asked == Asked::Answered {
+            return;
+        }
+        self.connection = None;
+        match self.connected() {
+            Ok(connection) => job(Ok(connection), Attempt::Last),
+            Err(error) => job(Err(error), Attempt::Last),
+        };
+    }
+
+    /// The connection, made anew if there is none.
+    fn connected(&mut self) -> Result<&mut Connection, SqlError> {
+        if self.connection.is_none() {
+            self.connection = Some(self.connector.connect()?);
+        }
+        self.connection
+            .as_mut()
+            .ok_or_else(|| SqlError::Unavailable(Cause::new("no connection")))
     }
 
     fn write(&mut self, mut job: Box<dyn WriteJob>) {
@@ -234,13 +266,9 @@ impl Worker {
         });
         if !is_usable {
             self.connection = None;
-            let mut connection = self.connector.connect()?;
-            connection.batch(statement)?;
-            self.connection = Some(connection);
+            self.connected()?.batch(statement)?;
         }
-        self.connection
-            .as_mut()
-            .ok_or_else(|| SqlError::Unavailable(Cause::new("no connection")))
+        self.connected()
     }
 }
 

@@ -74,6 +74,23 @@ pub fn find(sql: &mut dyn Sql, name: &str) -> Result<Option<Project>, SqlError> 
     Ok(sql.query_row(&statement, values![name])?.map(from_row))
 }
 
+/// The project `name`, and the number of the role that a user has in it.
+pub fn find_with_role(
+    sql: &mut dyn Sql,
+    name: &str,
+    user: i64,
+) -> Result<Option<(Project, Option<i64>)>, SqlError> {
+    let row = sql.query_row(
+        "SELECT p.id, p.name, p.owner, p.owner_name, p.public, p.metadata, p.created, p.updated, m.role \
+         FROM projects p LEFT JOIN members m ON m.project = p.id AND m.user_id = $1 WHERE p.name = $2",
+        values![user, name],
+    )?;
+    Ok(row.map(|mut row| {
+        let role = row.take(8);
+        (from_row(row), role)
+    }))
+}
+
 /// Whether there are projects at all.
 pub fn any(sql: &mut dyn Sql) -> Result<bool, SqlError> {
     let first: Option<i64> = sql.query_value("SELECT id FROM projects LIMIT 1", &[])?;

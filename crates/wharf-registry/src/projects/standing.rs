@@ -38,6 +38,15 @@ impl fmt::Display for ProjectKey {
 }
 
 impl Standing {
+    fn new(project: Project, role: Option<i64>) -> Self {
+        let facts = ProjectFacts {
+            id: project.id,
+            is_public: project.public,
+            role: role.and_then(ProjectRole::from_id),
+        };
+        Self { project, facts }
+    }
+
     /// Whether the request may do this to the project, or to its repository `name`.
     pub fn may(
         &self,
@@ -70,6 +79,11 @@ impl Registry {
         principal: &Principal,
         key: ProjectKey,
     ) -> Result<Option<Standing>, RegistryError> {
+        if let (None, ProjectKey::Name(name), Principal::User { id, .. }) =
+            (self.memory(), &key, principal)
+        {
+            return self.ask_for_standing(name.clone(), *id).await;
+        }
         let project = match key {
             ProjectKey::Name(name) => self.find_project(&name).await?,
             ProjectKey::Id(id) => self.find_project_by_id(id).await?,
@@ -81,21 +95,26 @@ impl Registry {
             Principal::User { id, .. } => self.find_role(project.id, *id).await?,
             Principal::Anonymous | Principal::Robot(_) => None,
         };
-        let facts = ProjectFacts {
-            id: project.id,
-            is_public: project.public,
-            role: role.and_then(ProjectRole::from_id),
-        };
-        Ok(Some(Standing {
-            project: project.as_ref().clone(),
-            facts,
-        }))
+        Ok(Some(Standing::new(project.as_ref().clone(), role)))
+    }
+
+    /// A user's standing by one statement, where nothing may be remembered.
+    async fn ask_for_standing(
+        &self,
+        name: String,
+        user: i64,
+    ) -> Result<Option<Standing>, RegistryError> {
+        let found: Result<_, SqlError> = self
+            .db()
+            .ask(move |sql| db::projects::find_with_role(sql, &name, user))
+            .await;
+        Ok(found?.map(|(project, role)| Standing::new(project, role)))
     }
 
     async fn find_project_by_id(&self, id: i64) -> Result<Option<Arc<Project>>, RegistryError> {
         let project: Result<_, SqlError> = self
             .db()
-            .read(move |sql| db::projects::find_by_id(sql, id))
+            .ask(move |sql| db::projects::find_by_id(sql, id))
             .await;
         Ok(project?.map(Arc::new))
     }
@@ -109,7 +128,7 @@ impl Registry {
         let wanted = name.to_owned();
         let project = self
             .db()
-            .read(move |sql| db::projects::find(sql, &wanted))
+            .ask(move |sql| db::projects::find(sql, &wanted))
             .await
             .map_err(RegistryError::Database)?
             .map(Arc::new);
@@ -129,7 +148,7 @@ impl Registry {
         let asked = self.memory().map(Memory::stamp);
         let role = self
             .db()
-            .read(move |sql| db::members::role(sql, project, user))
+            .ask(move |sql| db::members::role(sql, project, user))
             .await
             .map_err(RegistryError::Database)?;
         if let (Some(memory), Some(asked)) = (self.memory(), asked) {

@@ -5,8 +5,8 @@ use std::ops::Range;
 use wharf_oci::Digest;
 
 use super::RepositoryName;
-use crate::cache::{Memory, ObjectCache};
-use crate::db::{self, Durability, blobs::BlobRecord};
+use crate::cache::ObjectCache;
+use crate::db::{self, Durability, Sql, blobs::BlobRecord};
 use crate::error::RegistryError;
 use crate::registry::Registry;
 use crate::storage::BlobBody;
@@ -17,6 +17,15 @@ pub struct Blob {
     /// Its length in bytes.
     pub size: u64,
     record: BlobRecord,
+}
+
+impl From<BlobRecord> for Blob {
+    fn from(record: BlobRecord) -> Self {
+        Self {
+            size: record.size,
+            record,
+        }
+    }
 }
 
 impl Registry {
@@ -30,17 +39,19 @@ impl Registry {
             name: name.to_string(),
             digest: *digest,
         };
+        let Some(memory) = self.memory() else {
+            let (name, wanted) = (name.clone(), *digest);
+            let question =
+                move |sql: &mut dyn Sql| db::blobs::find_named(sql, name.as_str(), &wanted);
+            let found = self.db().ask(question).await;
+            let found = found.map_err(RegistryError::Database)?;
+            return found.map(Blob::from).ok_or_else(unknown);
+        };
         let repository = self.repository_id(name).await?.ok_or_else(unknown)?;
-        let known = self
-            .memory()
-            .and_then(|memory| memory.blob(repository, digest));
-        if let Some(record) = known {
-            return Ok(Blob {
-                size: record.size,
-                record,
-            });
+        if let Some(record) = memory.blob(repository, digest) {
+            return Ok(record.into());
         }
-        let asked = self.memory().map(Memory::stamp);
+        let asked = memory.stamp();
         let wanted = *digest;
         let found = self
             .db()
@@ -48,13 +59,8 @@ impl Registry {
             .await
             .map_err(RegistryError::Database)?;
         let record = found.ok_or_else(unknown)?;
-        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
-            memory.put_blob(asked, repository, *digest, record.clone());
-        }
-        Ok(Blob {
-            size: record.size,
-            record,
-        })
+        memory.put_blob(asked, repository, *digest, record.clone());
+        Ok(record.into())
     }
 
     /// As [`Registry::find_blob`], for a client that will not upload a blob which is there: the collector leaves it alone

@@ -98,15 +98,16 @@ impl Registry {
             name: name.to_string(),
             reference: reference.to_string(),
         };
+        let Some(memory) = self.memory() else {
+            let found = self.ask_for_manifest(name, reference).await?;
+            return found.map(Arc::new).ok_or_else(unknown);
+        };
         let repository = self.repository_id(name).await?.ok_or_else(unknown)?;
         let text = reference.to_string();
-        let known = self
-            .memory()
-            .and_then(|memory| memory.manifest(repository, &text));
-        if let Some(manifest) = known {
+        if let Some(manifest) = memory.manifest(repository, &text) {
             return Ok(manifest);
         }
-        let asked = self.memory().map(Memory::stamp);
+        let asked = memory.stamp();
         let wanted = reference.clone();
         let found = self
             .db()
@@ -114,10 +115,26 @@ impl Registry {
             .await
             .map_err(RegistryError::Database)?;
         let manifest = Arc::new(found.ok_or_else(unknown)?);
-        if let (Some(memory), Some(asked)) = (self.memory(), asked) {
-            memory.put_manifest(asked, repository, text, Arc::clone(&manifest));
-        }
+        memory.put_manifest(asked, repository, text, Arc::clone(&manifest));
         Ok(manifest)
+    }
+
+    /// The manifest by one statement, where nothing may be remembered.
+    async fn ask_for_manifest(
+        &self,
+        name: &RepositoryName,
+        reference: &ManifestReference,
+    ) -> Result<Option<StoredManifest>, RegistryError> {
+        let (name, reference) = (name.clone(), reference.clone());
+        let found = self.db().ask(move |sql| match &reference {
+            ManifestReference::Tag(tag) => {
+                db::manifests::find_named_by_tag(sql, name.as_str(), tag.as_str())
+            }
+            ManifestReference::Digest(digest) => {
+                db::manifests::find_named_by_digest(sql, name.as_str(), digest)
+            }
+        });
+        found.await.map_err(RegistryError::Database)
     }
 
     /// The number of a repository; `None` if there is none.
@@ -135,7 +152,7 @@ impl Registry {
         let wanted = name.clone();
         let repository = self
             .db()
-            .read(move |sql| db::repositories::find_id(sql, wanted.as_str()))
+            .ask(move |sql| db::repositories::find_id(sql, wanted.as_str()))
             .await
             .map_err(RegistryError::Database)?;
         if let (Some(memory), Some(asked)) = (self.memory(), asked) {
