@@ -15,6 +15,8 @@ use crate::traces::{SPANS, Traces};
 const DEFAULT_LEVEL: &str = "warn";
 /// Under this name the registry logs each request.
 const REQUESTS: &str = "access";
+/// And under this one each change that somebody makes.
+const AUDIT: &str = "audit";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub(crate) struct LogWishes {
     pub(crate) format_file: Option<String>,
     /// Whether a service logs each request.
     pub(crate) requests: bool,
+    /// Whether it logs each change.
+    pub(crate) audit: bool,
 }
 
 impl LogWishes {
@@ -92,6 +96,7 @@ impl LogWishes {
             level_file: Some(level.to_owned()),
             format_file: Some(format.to_owned()),
             requests: log.requests,
+            audit: log.audit,
             ..self
         }
     }
@@ -103,11 +108,15 @@ impl LogWishes {
         }
         let chosen = self.level_option.as_ref().or(self.level_file.as_ref());
         let level = level(chosen.map_or(DEFAULT_LEVEL, String::as_str))?;
-        Ok(EnvFilter::new(if self.requests {
-            level.to_owned()
-        } else {
-            format!("{level},{REQUESTS}=off")
-        }))
+        let mut filters = level.to_owned();
+        for (name, is_wanted) in [(REQUESTS, self.requests), (AUDIT, self.audit)] {
+            if !is_wanted {
+                filters += ",";
+                filters += name;
+                filters += "=off";
+            }
+        }
+        Ok(EnvFilter::new(filters))
     }
 }
 

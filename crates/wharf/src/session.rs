@@ -87,6 +87,7 @@ impl Session {
             level_file: configuration.log_level.clone(),
             format_file: configuration.log_format.clone(),
             requests: true,
+            audit: true,
         };
         if log == LogStart::Now {
             logging::start(&log_wishes, None)?;

@@ -179,6 +179,8 @@ pub struct LogConfig {
     pub level: LogLevel,
     /// Whether each request is logged.
     pub requests: bool,
+    /// Whether each change that somebody makes is logged, beside the audit log in the database.
+    pub audit: bool,
 }
 
 /// How log lines look.

@@ -41,7 +41,30 @@ pub fn insert(sql: &mut dyn Sql, entry: &AuditEntry) -> Result<(), SqlError> {
             &entry.detail
         ],
     )?;
+    if is_logged() {
+        sql.logs(entry);
+    }
     Ok(())
+}
+
+/// Whether the program's log takes changes, too.
+fn is_logged() -> bool {
+    tracing::enabled!(target: "audit", tracing::Level::INFO)
+}
+
+/// Writes committed entries into the program's log.
+pub(super) fn log(entries: &[AuditEntry]) {
+    for entry in entries {
+        tracing::info!(
+            target: "audit",
+            actor = entry.actor,
+            operation = entry.operation,
+            resource_type = entry.resource_type,
+            resource = entry.resource,
+            project = entry.project,
+            detail = entry.detail,
+        );
+    }
 }
 
 const FIELDS: &[Field] = &[

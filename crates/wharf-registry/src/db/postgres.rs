@@ -16,6 +16,7 @@ use postgres::{Client, Statement};
 use rustls::ClientConfig;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::audit::{self, AuditEntry};
 use super::database::{AskJob, Asked, Attempt, Durability, ReadJob, WriteJob};
 use super::schema::{self, SchemaWish};
 use super::sql::{Cause, Sql, SqlError};
@@ -171,6 +172,7 @@ impl Connector {
             client,
             statements: HashMap::new(),
             met_another: false,
+            audited: Vec::new(),
         })
     }
 }
@@ -288,11 +290,14 @@ struct Connection {
     statements: HashMap<String, Statement>,
     /// A statement of this transaction met another transaction: it can only be run again.
     met_another: bool,
+    /// What is to be logged when this transaction is committed.
+    audited: Vec<AuditEntry>,
 }
 
 impl Connection {
     fn attempt(&mut self, job: &mut dyn WriteJob) -> Outcome {
         self.met_another = false;
+        self.audited.clear();
         let mut watched = Watched {
             connection: self,
             broke_a_rule: false,
@@ -302,6 +307,9 @@ impl Connection {
         let ended = self.batch(if keep { "COMMIT" } else { "ROLLBACK" });
         if self.met_another {
             return Outcome::MetAnother;
+        }
+        if keep && ended.is_ok() {
+            audit::log(&self.audited);
         }
         if broke_a_rule && !keep {
             return Outcome::Constraint;
@@ -358,6 +366,10 @@ impl Sql for Connection {
         let rows = outcome.map_err(|error| self.translated(error))?;
         rows.iter().map(owned_row).collect()
     }
+
+    fn logs(&mut self, entry: &AuditEntry) {
+        self.audited.push(entry.clone());
+    }
 }
 
 /// Notes a broken rule, whatever the change makes of it.
@@ -382,6 +394,10 @@ impl Sql for Watched<'_> {
     fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, SqlError> {
         let outcome = self.connection.query(statement, parameters);
         self.seen(outcome)
+    }
+
+    fn logs(&mut self, entry: &AuditEntry) {
+        self.connection.logs(entry);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::AuditEntry;
 use super::value::{FromValue, Row, Value};
 
 /// A connection within a transaction.
@@ -19,6 +20,9 @@ pub trait Sql {
     fn touches_repository(&mut self, _repository: i64) {
         // Of a shared database nothing is remembered.
     }
+
+    /// Has `entry` written into the log, too, when this transaction is committed.
+    fn logs(&mut self, _entry: &AuditEntry) {}
 }
 
 /// What a committed transaction touched of what is remembered between requests.
@@ -39,12 +43,19 @@ pub(super) enum Touched {
     Contents,
 }
 
-/// Reads off a statement what it touches. A table that is not listed here is not remembered.
+/// Reads off a statement what it touches. A table that is not listed here is not remembered, and neither is how often
+/// something was pulled.
 pub(super) fn touched(statement: &str) -> Option<Touched> {
     let mut words = statement.split_ascii_whitespace();
     let table = match words.next()? {
         "INSERT" | "DELETE" => words.nth(1)?,
-        "UPDATE" => words.next()?,
+        "UPDATE" => {
+            let table = words.next()?;
+            if matches!(words.nth(1), Some("pulls" | "pulled")) {
+                return None;
+            }
+            table
+        }
         _ => return None,
     };
     match table {
@@ -126,6 +137,8 @@ mod tests {
                 "DELETE FROM repository_blobs AS l WHERE 1 = 1",
                 Some(Touched::Contents),
             ),
+            ("UPDATE tags SET pulled = $1 WHERE a = $2", None),
+            ("UPDATE repositories SET pulls = pulls + $1", None),
             ("DELETE FROM uploads", None),
             ("SELECT name FROM tags", None),
             ("BEGIN", None),

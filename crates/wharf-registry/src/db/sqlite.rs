@@ -11,6 +11,7 @@ use std::thread;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::audit::{self, AuditEntry};
 use super::database::{Durability, Listener, ReadJob, WriteJob};
 use super::schema::{self, SchemaWish};
 use super::sql::{Cause, Change, Sql, SqlError, Touched, touched};
@@ -126,8 +127,10 @@ fn write_loop(
         if committed.is_ok() {
             // Before anybody is told: who is told of a change and asks again gets the new answer.
             listener.tell(&connection.changes);
+            audit::log(&connection.audited);
         }
         connection.changes.clear();
+        connection.audited.clear();
         for job in batch {
             job.answer(committed.clone());
         }
@@ -143,8 +146,12 @@ fn write_batch(
     connection.run("BEGIN IMMEDIATE")?;
     for job in batch {
         let outcome = connection.run("SAVEPOINT change").and_then(|()| {
+            let audited = connection.audited.len();
             let keep = job.run(connection);
             connection.end_of_change();
+            if !keep {
+                connection.audited.truncate(audited);
+            }
             if keep {
                 connection.run("RELEASE change")
             } else {
@@ -186,6 +193,8 @@ pub(super) struct SqliteConnection {
     durable: bool,
     /// What this transaction touches.
     changes: Vec<Change>,
+    /// What is to be logged when this transaction is committed.
+    audited: Vec<AuditEntry>,
     /// Whether the change that runs touched contents of repositories, and whether it said of which.
     contents: (bool, bool),
 }
@@ -217,6 +226,7 @@ fn prepared(connection: Connection) -> SqliteConnection {
         connection,
         durable: true,
         changes: Vec::new(),
+        audited: Vec::new(),
         contents: (false, false),
     }
 }
@@ -285,6 +295,10 @@ impl Sql for SqliteConnection {
     fn touches_repository(&mut self, repository: i64) {
         self.contents.1 = true;
         self.changes.push(Change::Repository(repository));
+    }
+
+    fn logs(&mut self, entry: &AuditEntry) {
+        self.audited.push(entry.clone());
     }
 
     fn execute(&mut self, statement: &str, parameters: &[Value]) -> Result<u64, SqlError> {

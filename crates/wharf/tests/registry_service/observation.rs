@@ -107,6 +107,36 @@ fn each_request_is_a_line_of_json_where_that_is_wanted() {
 }
 
 #[test]
+fn each_change_is_a_line_of_json_where_that_is_wanted() {
+    let sandbox = Sandbox::new();
+    let text = "[log]\nformat = \"json\"\naudit = true\n";
+    let registry = serve(&sandbox, &config(&sandbox, text));
+    let project = br#"{"project_name":"team"}"#;
+    for status in [201, 409] {
+        let made = http_request(
+            &registry.address,
+            "POST",
+            "/api/v2.0/projects",
+            &[ADMIN, ("Content-Type", "application/json")],
+            project,
+        );
+        assert_eq!(made.status, status);
+    }
+    let log = registry.stop();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["resource"] == "team")
+        .collect();
+    // What was refused is no change.
+    assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!(lines[0]["target"], "audit");
+    assert_eq!(lines[0]["actor"], "admin");
+    assert_eq!(lines[0]["operation"], "create");
+    assert_eq!(lines[0]["resource_type"], "project");
+}
+
+#[test]
 fn who_asks_too_much_is_told_to_go_more_slowly() {
     let sandbox = Sandbox::new();
     let registry = serve(
