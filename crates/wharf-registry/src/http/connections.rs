@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -13,7 +14,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::body::Body;
@@ -30,6 +31,10 @@ const BUFFER_BYTES: usize = 64 << 10;
 const HEADER_LIMIT: usize = 100;
 /// Most connections of those who read figures.
 const METRICS_CONNECTIONS: usize = 64;
+/// Most connections that are taken up at the end because the kernel had accepted them: as many as Linux keeps for a listener.
+const BACKLOG_LIMIT: usize = 4096;
+/// How long a client that is connected when the server is told to stop may take for its first bytes, which may be on their way.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 /// How long requests that were told to end may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The first byte of TLS: a record of a handshake.
@@ -39,8 +44,9 @@ const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close
     Content-Type: text/plain; charset=utf-8\r\n\r\nThis registry speaks HTTPS here, and the request came as plain HTTP.\n";
 
 impl Server {
-    /// Serves connections of `listener` until `stop` turns true. Then it lets requests under way come to their end; those that
-    /// take longer than the grace are told to end, and uploads keep what had come.
+    /// Serves connections of `listener` until `stop` turns true. Then it answers one request of each client that the kernel had
+    /// connected already, and lets requests under way come to their end; those that take longer than the grace are told to
+    /// end, and uploads keep what had come.
     pub async fn serve(&self, listener: TcpListener, stop: watch::Receiver<bool>) {
         self.serve_on(listener, None, stop).await;
     }
@@ -80,7 +86,16 @@ impl Server {
                 drop(place);
             });
         }
-        drop(listener);
+        for (stream, peer) in backlog(listener) {
+            let (server, places) = (self.clone(), Arc::clone(&places));
+            let (encryption, stop) = (encryption.clone(), stop.clone());
+            connections.spawn(async move {
+                // The semaphore is never closed.
+                let place = places.acquire_owned().await;
+                server.serve_stream(stream, peer, encryption, stop).await;
+                drop(place);
+            });
+        }
         if ended_within(&mut connections, self.shared.settings.shutdown_grace).await {
             return;
         }
@@ -133,7 +148,7 @@ impl Server {
         };
         let agreed = tokio::select! {
             agreed = agree(stream, &encryption, figures) => agreed,
-            () = stopped(&mut stop) => return,
+            () = self.stopped_and_silent(&mut stop, std::future::pending()) => return,
         };
         match agreed {
             Ok(Some(stream)) => return self.serve_connection(stream, peer, None, stop).await,
@@ -166,6 +181,7 @@ impl Server {
     }
 
     /// Lets a service answer the requests of a connection, until that ends or `stop` turns true and no request is under way.
+    /// A connection that never brought one may still bring it.
     async fn drive<S, A>(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -176,6 +192,20 @@ impl Server {
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = A>,
         A: Future<Output = Result<Response<Body>, Infallible>>,
     {
+        let asked = Notify::new();
+        let stop_seen = stop.clone();
+        let service = service_fn(|request| {
+            asked.notify_one();
+            let (answer, stop) = (service.call(request), &stop_seen);
+            async move {
+                let mut response = answer.await?;
+                if is_stopped(stop) {
+                    let headers = response.headers_mut();
+                    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
         let stream = PatientStream::new(stream, self.shared.settings.write_timeout);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -185,8 +215,10 @@ impl Server {
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let outcome = tokio::select! {
+            // A request that has come is taken before the connection counts as idle.
+            biased;
             outcome = connection.as_mut() => outcome,
-            () = stopped(&mut stop) => {
+            () = self.stopped_and_silent(&mut stop, asked.notified()) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -195,12 +227,55 @@ impl Server {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
+
+    /// Waits until the server is told to stop, and then for what a client says first, but not for long.
+    async fn stopped_and_silent(
+        &self,
+        stop: &mut watch::Receiver<bool>,
+        first_words: impl Future<Output = ()>,
+    ) {
+        stopped(stop).await;
+        let patience = FIRST_WORDS.min(self.shared.settings.shutdown_grace);
+        let _said_something = tokio::time::timeout(patience, first_words).await.is_ok();
+    }
+}
+
+/// The connections of clients that the kernel has accepted and nobody has taken: for them they are open. Nobody new gets in.
+fn backlog(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let mut waiting = Vec::new();
+    // Asked without the runtime, which may not know yet what came last.
+    let take_all = || -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while waiting.len() < BACKLOG_LIMIT {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    stream.set_nodelay(true)?;
+                    waiting.push((TcpStream::from_std(stream)?, peer));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // That client is gone again.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = take_all() {
+        tracing::warn!(%error, "connections that waited to be accepted are closed unanswered");
+    }
+    waiting
 }
 
 /// Waits until the server is told to stop, or whoever could tell it is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Both mean the same, and the value is of no use.
     let _told_or_gone = stop.wait_for(|stop| *stop).await.is_ok();
+}
+
+/// Whether [`stopped`] has nothing to wait for.
+fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() || stop.has_changed().is_err()
 }
 
 /// Whether all connections end by themselves within `time`.

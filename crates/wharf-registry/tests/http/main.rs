@@ -18,6 +18,7 @@ mod nul;
 mod protocol;
 mod server;
 mod slow;
+mod stop;
 #[path = "../stores/folder.rs"]
 mod store;
 mod tokens;

@@ -55,8 +55,10 @@ pub(crate) struct TestServer {
     pub(crate) registry: Registry,
     pub(crate) db: Database,
     runtime: Option<Runtime>,
-    stop: watch::Sender<bool>,
-    _serving: tokio::task::JoinHandle<()>,
+    /// Tells it to stop.
+    pub(crate) stop: watch::Sender<bool>,
+    /// Ends when it has.
+    pub(crate) serving: Option<tokio::task::JoinHandle<()>>,
     /// Goes after the server.
     folder: Option<tempfile::TempDir>,
 }
@@ -101,7 +103,7 @@ impl TestServer {
             db,
             runtime: Some(runtime),
             stop,
-            _serving: serving,
+            serving: Some(serving),
             folder: None,
         }
     }
@@ -183,6 +185,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        drop(self.serving.take());
         if let Some(runtime) = self.runtime.take() {
             // Connections that a test left open are cut.
             runtime.shutdown_timeout(Duration::from_secs(1));
