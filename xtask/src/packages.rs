@@ -22,8 +22,13 @@ const fn program(name: &'static str, package: &'static str) -> Program {
 
 /// Makes images; the demo needs it.
 pub(crate) const UMOCI: Program = program("umoci", "umoci");
-/// Makes images; the demo uses it where it can.
-pub(crate) const BUILDAH: Program = program("buildah", "buildah");
+const BUILDAH: Program = program("buildah", "buildah");
+const DOCKERD: Program = program("dockerd", "docker.io");
+const CONTAINERD: Program = program("containerd", "containerd");
+const PODMAN: Program = program("podman", "podman");
+
+/// Other people's clients, which the demo uses where it can.
+pub(crate) const CLIENTS: &[Program] = &[BUILDAH, DOCKERD, CONTAINERD, PODMAN];
 
 /// Without these, nothing links or no registry runs.
 pub(crate) const REQUIRED: &[Program] = &[
@@ -37,9 +42,9 @@ pub(crate) const REQUIRED: &[Program] = &[
 
 /// The peers that Wharf is compared with. A test whose peer is missing says so and is skipped.
 pub(crate) const PEERS: &[Program] = &[
-    program("dockerd", "docker.io"),
-    program("containerd", "containerd"),
-    program("podman", "podman"),
+    DOCKERD,
+    CONTAINERD,
+    PODMAN,
     UMOCI,
     BUILDAH,
     program("newuidmap", "uidmap"),

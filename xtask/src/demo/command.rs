@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
+use super::clients::push_with_clients;
 use super::images::push_images;
 use super::registry::{PASSWORD, Registry};
 use super::stage::Stage;
-use crate::packages::{BUILDAH, REQUIRED, UMOCI, is_root, provide};
+use crate::packages::{CLIENTS, REQUIRED, UMOCI, is_root, provide};
 use crate::process::{cargo, run as run_command, say, show, target_folder};
 
 /// What `cargo xtask demo` understands.
@@ -20,7 +21,7 @@ pub(crate) struct DemoArguments {
 /// loaded, pushed, removed.
 pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
     let required = [REQUIRED, &[UMOCI]].concat();
-    provide(&required, &[BUILDAH], !arguments.no_install)?;
+    provide(&required, CLIENTS, !arguments.no_install)?;
     let mut build = cargo();
     build.args(["build", "--release", "--package", "wharf"]);
     say(&format!("$ {}", show(&build)));
@@ -30,7 +31,9 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
     prepare_registry(&stage, registry.address())?;
     push_images(&stage, registry.address())?;
     play(&stage, registry.address())?;
-    end_with_registry(&stage, registry.address())?;
+    let mut repositories = vec!["harbour/busybox", "harbour/site", "pier/site"];
+    repositories.extend(push_with_clients(&stage, registry.address())?);
+    end_with_registry(&stage, registry.address(), &repositories)?;
     say(
         "\nThe demo is over: everything above was done by real programs, and its folder is removed.",
     );
@@ -56,7 +59,7 @@ fn prepare_registry(stage: &Stage, address: &str) -> Result<()> {
 }
 
 /// The same images through the API and the portal; then they are deleted, and their room is free again.
-fn end_with_registry(stage: &Stage, address: &str) -> Result<()> {
+fn end_with_registry(stage: &Stage, address: &str, repositories: &[&str]) -> Result<()> {
     let api = format!("http://{address}/api/v2.0");
     let ask = format!("curl --silent --show-error --fail --user admin:{PASSWORD}");
     Stage::chapter("The registry's own view: API, portal, tags, search");
@@ -73,7 +76,7 @@ fn end_with_registry(stage: &Stage, address: &str) -> Result<()> {
     Stage::chapter("Delete in the registry: room is free again");
     let stored = "find ../registry/storage/blobs -type f | wc -l";
     stage.run(&format!("echo \"$({stored}) blobs are stored\""))?;
-    for repository in ["harbour/busybox", "harbour/site", "pier/site"] {
+    for repository in repositories {
         let (project, name) = repository.split_once('/').unwrap_or_default();
         stage.run(&format!(
             "{ask} --request DELETE '{api}/projects/{project}/repositories/{name}'"

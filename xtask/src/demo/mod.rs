@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, run on this machine with real tools on both ends.
 
+mod clients;
 mod command;
 mod images;
 mod registry;
