@@ -89,6 +89,8 @@ pub enum RegistryError {
     UploadBusy {
         /// The upload.
         id: String,
+        /// After how many seconds it is free at the latest, if that request's node has died.
+        retry_seconds: u64,
     },
     /// The chunk does not begin where the upload ends.
     #[error("the chunk begins at byte {begins}, and upload {id} goes on at byte {offset}")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use testkit::{PostgresServer, S3Server};
+use testkit::{Fault, FaultyS3, PostgresServer, S3Server};
 use wharf_oci::{Algorithm, Digest, MediaType};
 use wharf_registry::access::Principal;
 use wharf_registry::db::{Database, PostgresSettings};
@@ -27,6 +27,8 @@ use wharf_registry::{Clock, Registry, RegistryError, Settings};
 struct Cluster {
     database: String,
     bucket: S3Config,
+    /// Through which the nodes reach the bucket.
+    proxy: FaultyS3,
 }
 
 impl Cluster {
@@ -35,10 +37,15 @@ impl Cluster {
         let database = PostgresServer::shared()?.database();
         let server = S3Server::shared()?;
         let mut bucket = S3Config::new(&server.bucket());
-        bucket.endpoint = Some(server.endpoint().parse().expect("a URL"));
+        let proxy = FaultyS3::start(&server.address());
+        bucket.endpoint = Some(proxy.endpoint().parse().expect("a URL"));
         bucket.access_key = Some(Secret::Text(server.access_key().to_owned()));
         bucket.secret_key = Some(Secret::Text(server.secret_key().to_owned()));
-        Some(Self { database, bucket })
+        Some(Self {
+            database,
+            bucket,
+            proxy,
+        })
     }
 
     async fn node(&self) -> Registry {
@@ -249,4 +256,61 @@ async fn again<T, F: Future<Output = Result<T, RegistryError>>>(
             Err(error) => panic!("{error:?}"),
         }
     }
+}
+
+/// A lease lasts for 20 seconds; storage may take longer for one part, and for the end of an upload.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_slow_storage_keeps_his_upload() {
+    let Some(mut cluster) = Cluster::start() else {
+        return;
+    };
+    cluster.bucket.request_timeout_seconds = 60;
+    let (one, two) = (cluster.node().await, cluster.node().await);
+    let project = project(&one).await;
+    let name = RepositoryName::parse("team/slow").unwrap();
+    let content = vec![7; 18 << 20];
+    let digest = Digest::of(&content);
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        let begun = one.begin_upload(project, &name, "me", Algorithm::Sha256);
+        uploads.push(begun.await.unwrap().id);
+    }
+    let [appended, finished] = <[String; 2]>::try_from(uploads).unwrap();
+    one.append_upload(&name, &finished, None, whole(&content))
+        .await
+        .unwrap();
+    let late = Fault::Delay(Duration::from_secs(24));
+    cluster.proxy.fail_next(1, "PUT", "partNumber=1", late);
+    cluster.proxy.fail_next(1, "POST", "?uploadId=", late);
+    let appending = {
+        let pieces = content.chunks(1 << 20).map(Bytes::copy_from_slice);
+        let pieces = body(pieces.map(Ok).collect());
+        let (node, name, id) = (one.clone(), name.clone(), appended.clone());
+        tokio::spawn(async move { node.append_upload(&name, &id, None, pieces).await })
+    };
+    let finishing = {
+        let (node, name, id) = (one.clone(), name.clone(), finished.clone());
+        tokio::spawn(async move {
+            node.finish_upload(&name, &id, None, &digest, whole(b""))
+                .await
+        })
+    };
+    tokio::time::sleep(Duration::from_secs(22)).await;
+    for id in [&appended, &finished] {
+        let outcome = two.cancel_upload(&name, id).await;
+        let refused = matches!(
+            &outcome,
+            Err(RegistryError::UploadBusy {
+                retry_seconds: 1..=20,
+                ..
+            })
+        );
+        assert!(refused, "{outcome:?}");
+    }
+    let progress = appending.await.unwrap().unwrap();
+    assert_eq!(progress.offset, content.len() as u64);
+    finishing.await.unwrap().unwrap();
+    two.finish_upload(&name, &appended, None, &digest, whole(b""))
+        .await
+        .unwrap();
 }

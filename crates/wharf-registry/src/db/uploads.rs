@@ -100,6 +100,14 @@ pub fn take_lease(sql: &mut dyn Sql, id: &str, lease: &str, now: i64) -> Result<
     Ok(taken > 0)
 }
 
+/// Until when somebody holds an upload, unless he gives it back or keeps it for longer; `None` if nobody does.
+pub fn lease_until(sql: &mut dyn Sql, id: &str) -> Result<Option<i64>, SqlError> {
+    sql.query_value(
+        "SELECT lease_until FROM uploads WHERE id = $1 AND lease IS NOT NULL",
+        values![id],
+    )
+}
+
 /// Keeps a lease for longer; `false` if it was lost.
 pub fn renew_lease(sql: &mut dyn Sql, id: &str, lease: &str, now: i64) -> Result<bool, SqlError> {
     let renewed = sql.execute(

@@ -159,7 +159,10 @@ impl From<RegistryError> for HttpError {
                 .detail(json!({ "digest": digest.to_string() })),
             E::BlobInUse { .. } => told(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             E::UploadUnknown { .. } => told(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
-            E::UploadBusy { .. } => told(StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
+            E::UploadBusy { retry_seconds, .. } => {
+                told(StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID")
+                    .header(RETRY_AFTER, HeaderValue::from(*retry_seconds))
+            }
             E::UploadRange { .. } => told(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
             E::BodyIncomplete { .. } => told(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
             E::Stopping => told(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")

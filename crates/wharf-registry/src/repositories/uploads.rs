@@ -3,7 +3,9 @@
 //! An upload is a row between two requests. Within one, its lease keeps other writers out, on this node and on others;
 //! what a request stored counts when its row says so.
 
+use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +19,9 @@ use crate::random;
 use crate::registry::Registry;
 use crate::storage::{FinishError, PendingUpload, StorageError, StoredObject, UploadWriter};
 
-/// A lease is renewed when this much of its time has passed.
-const RENEWAL_MICROS: i64 = db::uploads::LEASE_MICROS / 4;
-const RENEWAL: Duration = Duration::from_micros(RENEWAL_MICROS.unsigned_abs());
+/// How often a lease is renewed: several times before it ends.
+const RENEWAL: Duration = Duration::from_micros(db::uploads::LEASE_MICROS.unsigned_abs() / 4);
+const LEASE_SECONDS: u64 = db::uploads::LEASE_MICROS.unsigned_abs() / 1_000_000;
 
 /// The body of a request.
 pub type UploadBody = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
@@ -94,9 +96,7 @@ impl RecordedBlob {
     /// to the collector.
     pub(crate) fn record(&self, sql: &mut dyn db::Sql, now: i64) -> Result<(), RegistryError> {
         if !db::uploads::delete_leased(sql, &self.upload, &self.lease)? {
-            return Err(RegistryError::UploadBusy {
-                id: self.upload.clone(),
-            });
+            return Err(busy(sql, &self.upload, now)?);
         }
         let Some(repository) = db::repositories::find_id(sql, self.name.as_str())? else {
             return Err(RegistryError::NameUnknown {
@@ -115,7 +115,8 @@ struct Lease<'a> {
     registry: &'a Registry,
     id: String,
     token: String,
-    renewed: i64,
+    /// Turns true when somebody else has the upload in spite of it.
+    is_lost: AtomicBool,
 }
 
 impl Registry {
@@ -166,19 +167,19 @@ impl Registry {
         range: Option<ByteRange>,
         body: UploadBody,
     ) -> Result<UploadProgress, RegistryError> {
-        let (mut lease, pending) = Lease::take(self, name, id).await?;
+        let (lease, pending) = Lease::take(self, name, id).await?;
         if let Err(error) = check_range(id, range, pending.offset) {
             lease.release().await;
             return Err(error);
         }
         let begins = pending.offset;
-        let mut writer = lease
-            .or_release(self.storage().open_upload(pending).await)
-            .await?;
+        let opened = lease.holding(self.storage().open_upload(pending)).await;
+        let mut writer = lease.or_release(opened).await?;
         if let Err(error) = lease.receive(&mut writer, body).await {
             return Err(lease.interrupt(writer, error).await);
         }
-        let paused = lease.or_release(writer.pause().await).await?;
+        let paused = lease.holding(writer.pause()).await;
+        let paused = lease.or_release(paused).await?;
         let offset = paused.offset;
         lease.store(paused).await?;
         check_length(range, offset - begins)?;
@@ -198,21 +199,20 @@ impl Registry {
         digest: &Digest,
         body: UploadBody,
     ) -> Result<(), RegistryError> {
-        let (mut lease, pending) = Lease::take(self, name, id).await?;
+        let (lease, pending) = Lease::take(self, name, id).await?;
         if let Err(error) = check_range(id, range, pending.offset) {
             lease.release().await;
             return Err(error);
         }
         let begins = pending.offset;
-        let mut writer = lease
-            .or_release(self.storage().open_upload(pending).await)
-            .await?;
+        let opened = lease.holding(self.storage().open_upload(pending)).await;
+        let mut writer = lease.or_release(opened).await?;
         let received = lease.receive(&mut writer, body).await;
         let checked = received.and_then(|()| check_length(range, writer.offset() - begins));
         if let Err(error) = checked {
             return Err(lease.interrupt(writer, error).await);
         }
-        let object = match writer.finish(digest).await {
+        let object = match lease.holding(writer.finish(digest)).await {
             Ok(object) => object,
             Err(error) => return Err(lease.end(error).await),
         };
@@ -288,7 +288,9 @@ impl Registry {
         id: &str,
     ) -> Result<(), RegistryError> {
         let (lease, pending) = Lease::take(self, name, id).await?;
-        self.storage().abort_upload(&pending.key).await?;
+        lease
+            .holding(self.storage().abort_upload(&pending.key))
+            .await?;
         lease.forget().await
     }
 
@@ -360,9 +362,7 @@ impl<'a> Lease<'a> {
                     db::repositories::find_id(sql, name.as_str())?.ok_or_else(unknown)?;
                 let upload = db::uploads::find(sql, repository, &id_of_row)?.ok_or_else(unknown)?;
                 if !db::uploads::take_lease(sql, &id_of_row, &token_of_row, now)? {
-                    return Err(RegistryError::UploadBusy {
-                        id: id_of_row.clone(),
-                    });
+                    return Err(busy(sql, &id_of_row, now)?);
                 }
                 Ok(upload)
             })
@@ -371,40 +371,52 @@ impl<'a> Lease<'a> {
             registry,
             id: id.to_owned(),
             token,
-            renewed: now,
+            is_lost: AtomicBool::new(false),
         };
         Ok((lease, upload.pending))
     }
 
-    /// Writes the body, renewing the lease on the way, also while the client is silent.
+    /// Writes the body.
     async fn receive(
-        &mut self,
+        &self,
         writer: &mut UploadWriter,
         mut body: UploadBody,
     ) -> Result<(), RegistryError> {
-        loop {
-            match tokio::time::timeout(RENEWAL, body.next()).await {
-                Ok(Some(bytes)) => {
-                    writer.write(bytes?).await?;
-                    self.registry.check_blob_limit(writer.offset())?;
-                }
-                Ok(None) => return Ok(()),
-                Err(_still_silent) => {}
+        let write_all = async {
+            while let Some(bytes) = body.next().await {
+                writer.write(bytes?).await?;
+                self.registry.check_blob_limit(writer.offset())?;
+                self.must_hold(!self.is_lost.load(Ordering::Relaxed))?;
             }
-            self.renew().await?;
+            Ok(())
+        };
+        self.holding(write_all).await
+    }
+
+    /// Does what may take long: the lease does not end meanwhile, however slow client and storage are. What is done is not
+    /// disturbed by that, also where the database is away for a moment.
+    async fn holding<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.renew_for_ever() => match never {},
         }
     }
 
-    async fn renew(&mut self) -> Result<(), RegistryError> {
-        let now = self.registry.now();
-        if (now - self.renewed).abs() < RENEWAL_MICROS {
-            return Ok(());
+    async fn renew_for_ever(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let now = self.registry.now();
+            let renewed = self
+                .write(move |sql, id, token| db::uploads::renew_lease(sql, id, token, now))
+                .await;
+            match renewed {
+                Ok(true) => {}
+                Ok(false) => self.is_lost.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(upload = self.id, %error, "the lease of an upload could not be renewed");
+                }
+            }
         }
-        self.renewed = now;
-        let held = self
-            .write(move |sql, id, token| db::uploads::renew_lease(sql, id, token, now))
-            .await?;
-        self.must_hold(held)
     }
 
     /// After a request that broke off: what came is kept, and the client may go on from there. Where storage failed,
@@ -413,7 +425,8 @@ impl<'a> Lease<'a> {
         if let RegistryError::Storage(error) = error {
             return self.storage_failed(error).await;
         }
-        let stored = match self.or_release(writer.pause().await).await {
+        let paused = self.holding(writer.pause()).await;
+        let stored = match self.or_release(paused).await {
             Ok(paused) => self.store(paused).await,
             Err(error) => Err(error),
         };
@@ -497,8 +510,21 @@ impl<'a> Lease<'a> {
         }
         Err(RegistryError::UploadBusy {
             id: self.id.clone(),
+            retry_seconds: LEASE_SECONDS,
         })
     }
+}
+
+/// What somebody is told who finds an upload in other hands.
+fn busy(sql: &mut dyn db::Sql, id: &str, now: i64) -> Result<RegistryError, db::SqlError> {
+    let until = db::uploads::lease_until(sql, id)?.unwrap_or(now);
+    let left = Duration::from_micros((until - now).max(0).unsigned_abs());
+    // Nodes' clocks may differ; no lease is longer than this.
+    let retry_seconds = (left.as_secs() + 1).min(LEASE_SECONDS);
+    Ok(RegistryError::UploadBusy {
+        id: id.to_owned(),
+        retry_seconds,
+    })
 }
 
 /// The one transaction of a mount.

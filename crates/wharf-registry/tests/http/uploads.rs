@@ -152,9 +152,10 @@ fn an_upload_has_one_writer() {
         ("DELETE", upload.clone()),
         ("PUT", format!("{upload}?digest={}", digest(b"x"))),
     ] {
-        server
-            .ask(method, &path, &[], b"x")
-            .refuses(409, "BLOB_UPLOAD_INVALID");
+        let refused = server.ask(method, &path, &[], b"x");
+        refused.refuses(409, "BLOB_UPLOAD_INVALID");
+        let seconds: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=20).contains(&seconds), "{seconds}");
     }
     first.write_all(b"56789").unwrap();
     assert_eq!(answer(&receive(&mut first).unwrap()).status, 202);
