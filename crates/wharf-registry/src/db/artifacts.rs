@@ -98,6 +98,7 @@ const FIELDS: &[Field] = &[
     Field::new("pull_time", "m.pulled", FieldKind::Time),
 ];
 
+const TAG_COLUMNS: &str = "id, repository, manifest, name, updated, pulled";
 const TAG_FIELDS: &[Field] = &[
     Field::new("id", "id", FieldKind::Number),
     Field::new("name", "name", FieldKind::Text),
@@ -226,9 +227,23 @@ pub fn tags(
     manifest: i64,
     request: &ListRequest,
 ) -> Result<Page<TagRecord>, ListError> {
-    let mut listing = Listing::new("id, repository, manifest, name, updated, pulled", "tags");
+    let mut listing = Listing::new(TAG_COLUMNS, "tags");
     listing.filter_by("manifest = {}", manifest);
     listing.read(sql, request, TAG_FIELDS, "updated DESC, name", tag)
+}
+
+/// The tags of an artifact that were set last, at most `limit` of them. How many there are is not asked: counting a million
+/// takes longer than all the rest.
+pub fn latest_tags(
+    sql: &mut dyn Sql,
+    manifest: i64,
+    limit: u64,
+) -> Result<Vec<TagRecord>, SqlError> {
+    let statement = format!(
+        "SELECT {TAG_COLUMNS} FROM tags WHERE manifest = $1 ORDER BY updated DESC, name LIMIT $2"
+    );
+    let rows = sql.query(&statement, values![manifest, limit])?;
+    Ok(rows.into_iter().map(tag).collect())
 }
 
 /// What an index names, in its order, at most `limit` of it.

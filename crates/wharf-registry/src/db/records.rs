@@ -47,6 +47,16 @@ pub fn queue(sql: &mut dyn Sql, kind: RecordKind, name: &str, item: &str) -> Res
     Ok(())
 }
 
+/// As [`queue`] for all tags of a manifest, which may be very many.
+pub fn queue_tags(sql: &mut dyn Sql, name: &str, manifest: i64) -> Result<(), SqlError> {
+    sql.execute(
+        "INSERT INTO record_queue (kind, name, item) \
+         SELECT 'tag', CAST($1 AS TEXT), name FROM tags WHERE manifest = $2",
+        values![name, manifest],
+    )?;
+    Ok(())
+}
+
 impl RecordKind {
     fn from_word(word: &str) -> Option<Self> {
         [Self::Project, Self::Manifest, Self::Tag]

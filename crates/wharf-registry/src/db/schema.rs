@@ -29,6 +29,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0001-registry.sql"),
     include_str!("schema/0002-awaited-blobs.sql"),
     include_str!("schema/0003-long-lists.sql"),
+    include_str!("schema/0004-latest-tags.sql"),
 ];
 
 impl Dialect {

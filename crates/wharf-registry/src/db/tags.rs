@@ -53,6 +53,15 @@ pub fn delete(sql: &mut dyn Sql, repository: i64, name: &str) -> Result<bool, Sq
     Ok(deleted > 0)
 }
 
+/// Whether a tag names the manifest.
+pub fn is_of_manifest(sql: &mut dyn Sql, manifest: i64, name: &str) -> Result<bool, SqlError> {
+    let found: Option<i64> = sql.query_value(
+        "SELECT id FROM tags WHERE manifest = $1 AND name = $2",
+        values![manifest, name],
+    )?;
+    Ok(found.is_some())
+}
+
 /// The tags of a manifest, in the order of their bytes.
 pub fn of_manifest(sql: &mut dyn Sql, manifest: i64) -> Result<Vec<String>, SqlError> {
     let rows = sql.query(

@@ -230,16 +230,16 @@ fn describe(
     record: ArtifactRecord,
     details: ArtifactDetails,
 ) -> Result<Found, RegistryError> {
-    let some = ListRequest {
-        page_size: SHOWN_LIMIT,
-        ..ListRequest::default()
-    };
     let tags = if details.tags {
-        db::artifacts::tags(sql, record.id, &some)?.items
+        db::artifacts::latest_tags(sql, record.id, SHOWN_LIMIT)?
     } else {
         Vec::new()
     };
     let accessories = if details.accessories {
+        let some = ListRequest {
+            page_size: SHOWN_LIMIT,
+            ..ListRequest::default()
+        };
         db::artifacts::accessories(sql, record.repository, &record.digest, &some)?.items
     } else {
         Vec::new()

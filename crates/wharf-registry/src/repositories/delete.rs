@@ -56,8 +56,7 @@ impl Registry {
         self.db()
             .write(Durability::Full, move |sql| {
                 let artifact = record(sql, &name, &reference)?;
-                let tags = db::tags::of_manifest(sql, artifact.id)?;
-                if !tags.contains(&tag) {
+                if !db::tags::is_of_manifest(sql, artifact.id, &tag)? {
                     return Err(RegistryError::NotFound {
                         what: format!("tag {tag} of {name}@{}", artifact.digest),
                     });

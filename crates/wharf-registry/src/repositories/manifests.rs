@@ -385,9 +385,7 @@ pub(super) fn discard(
         return Ok(false);
     };
     let tags = db::tags::of_manifest(sql, manifest.id)?;
-    for tag in &tags {
-        records::queue(sql, RecordKind::Tag, name.as_str(), tag)?;
-    }
+    records::queue_tags(sql, name.as_str(), manifest.id)?;
     records::queue(
         sql,
         RecordKind::Manifest,

@@ -14,6 +14,7 @@ mod disk;
 mod heads;
 mod listings;
 mod manifests;
+mod many_tags;
 mod nul;
 mod protocol;
 mod server;
