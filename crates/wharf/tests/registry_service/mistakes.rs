@@ -1,5 +1,6 @@
 //! What the registry makes of bad input: it ends with 1 and says what, why, and what to do.
 
+use std::error::Error as _;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,6 +8,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use testkit::{PostgresServer, Sandbox, read, write};
+use tokio::runtime::Builder;
+use wharf_registry::Clock;
+use wharf_registry::db::{Database, Durability};
 
 use crate::fixture::{config, registry_command, serve};
 
@@ -144,6 +148,39 @@ fn a_database_of_a_newer_wharf_is_left_alone() {
     }
     let steps = server.query(&url, "SELECT MAX(number) FROM schema_steps");
     assert_eq!(steps.trim(), "99");
+}
+
+#[test]
+fn a_database_file_of_a_newer_wharf_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    serve(&sandbox, &path).stop();
+    let file = sandbox.path().join("data/registry.db");
+    make_newer(&file);
+    let backup = sandbox.path().join("backup");
+    let to = ["backup", "--to", backup.to_str().unwrap()];
+    for words in [&["serve"][..], &["fsck"], &["rebuild"], &to] {
+        let command = registry_command(&sandbox, words, &path);
+        let said = ["registry.db cannot be used", "step 99", "use a newer Wharf"];
+        assert_refused(words[0], &command, &said);
+    }
+    assert!(!backup.exists());
+    let still = Database::open_sqlite(&file, &Clock::system()).unwrap_err();
+    let causes = still.source().unwrap().to_string();
+    assert!(causes.contains("step 99"), "{causes}");
+}
+
+/// Says in a database that a Wharf to come has changed its schema.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests run a runtime of their own"
+)]
+fn make_newer(file: &Path) {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let database = Database::open_sqlite(file, &Clock::system()).unwrap();
+    let newer = "INSERT INTO schema_steps (number, applied) VALUES (99, 0)";
+    let changed = database.write(Durability::Full, move |sql| sql.execute(newer, &[]));
+    assert_eq!(runtime.block_on(changed).unwrap(), 1);
 }
 
 #[test]
