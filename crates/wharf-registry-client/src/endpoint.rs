@@ -70,6 +70,11 @@ impl Endpoint {
         &self.host
     }
 
+    /// Shows a password from now on without being asked for it.
+    pub(crate) fn show_password(&self) {
+        self.authenticator.show_password();
+    }
+
     /// Whether nothing is to be expected of this mirror any more.
     pub(crate) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Relaxed)

@@ -137,6 +137,9 @@ impl RegistryClient {
         let endpoint = self.searcher(registry);
         if registry != DOCKER_HUB {
             self.ping(&endpoint).await?;
+            // Nobody is turned away, so nobody is asked who he is: what only he may see would never be found (moby
+            // `registry/search_session.go`, `authTransport`).
+            endpoint.show_password();
         }
         let limit = limit.to_string();
         let query = percent::form(&[("q", term), ("n", &limit)]);

@@ -31,6 +31,8 @@ pub(crate) struct Authenticator {
 #[derive(Debug, Default)]
 struct State {
     challenge: Option<Arc<AuthChallenge>>,
+    // Whether a password is shown before there is a challenge.
+    shows_password: bool,
     tokens: HashMap<Vec<String>, (HeaderValue, Instant)>,
     // What challenges asked for beyond the scopes that we think we need.
     wanted: HashMap<Vec<String>, Vec<String>>,
@@ -60,14 +62,27 @@ impl Authenticator {
         }
     }
 
-    /// The `Authorization` for `scopes`; `None` until the registry has asked for one.
+    /// Shows a password from now on without being asked for it: to a registry that answers everybody, and those whom it
+    /// knows with more.
+    pub(crate) fn show_password(&self) {
+        self.state().shows_password = true;
+    }
+
+    /// The `Authorization` for `scopes`; `None` until the registry has asked for one, unless a password is shown anyway.
     pub(crate) async fn authorization(
         &self,
         context: &AuthContext<'_>,
         scopes: &[String],
     ) -> Result<Option<HeaderValue>, AuthError> {
-        let Some(challenge) = self.state().challenge.clone() else {
-            return Ok(None);
+        let (challenge, shows_password) = {
+            let state = self.state();
+            (state.challenge.clone(), state.shows_password)
+        };
+        let Some(challenge) = challenge else {
+            if !shows_password {
+                return Ok(None);
+            }
+            return Ok(token::basic(&self.credentials().await?));
         };
         let credentials = self.credentials().await?;
         if let Credentials::RegistryToken(token) = &credentials {

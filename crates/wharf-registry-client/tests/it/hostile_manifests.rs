@@ -10,7 +10,7 @@ use wharf_registry_client::{
     SearchFilters, TagOrDigest, referrers_tag,
 };
 
-use crate::docker_registry::client;
+use crate::docker_registry::{client, password};
 use crate::hostile_server::{HostileServer, Reply};
 use crate::real::{content, pull, tag};
 
@@ -350,6 +350,38 @@ async fn search_asks_the_first_api() {
     let error = client.search(&missing, 5, none).await.unwrap_err();
     assert!(matches!(error, SearchError::Status { .. }));
     assert_eq!(error.to_string(), "Unexpected status code 404");
+}
+
+/// A registry that answers everybody never asks who that is.
+#[tokio::test]
+async fn search_shows_a_password_unasked() {
+    let server = HostileServer::start(|request| match request.target.as_str() {
+        "/v1/_ping" => Reply::new(200).body("true"),
+        "/v1/search?q=a&n=25" => {
+            let name = match request.header("authorization") {
+                None => "public",
+                Some("Basic bWU6c2VjcmV0") => "private",
+                Some(_) => return Reply::new(401),
+            };
+            Reply::new(200).json(&format!(r#"{{"results":[{{"name":"{name}"}}]}}"#))
+        }
+        _ => Reply::new(404),
+    })
+    .await;
+    let term = format!("{}/a", server.host());
+    for (credentials, expected) in [
+        (Credentials::Anonymous, Some("public")),
+        (password("me", "secret"), Some("private")),
+        (password("me", "wrong"), None),
+    ] {
+        let client = client(ClientConfig::default(), credentials);
+        let found = client.search(&term, 0, SearchFilters::default()).await;
+        match (found, expected) {
+            (Ok(found), Some(expected)) => assert_eq!(found[0].name, expected),
+            (Err(error), None) => assert_eq!(error.to_string(), "Unexpected status code 401"),
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -37,8 +37,8 @@ impl Harbour {
         format!("{}/team/{rest}", self.registry.address())
     }
 
-    /// Makes a public repository and says under which name to search for it: podman and wharf show no password to a search
-    /// that does not ask for one.
+    /// Makes a public repository and says under which name to search for it: podman shows no password to a search that does
+    /// not ask for one.
     fn public(&self, name: &str) -> String {
         let path = format!("/v2/library/{name}/manifests/1");
         let index = br#"{"schemaVersion":2,"manifests":[]}"#;
@@ -317,6 +317,9 @@ fn wharf_pulls_pushes_and_searches() {
     );
     let found = wharf(&["search", &harbour.public("found")]).run().success();
     assert!(found.text().contains("library/found"), "{}", found.text());
+    let private = ["search", &harbour.name("app")];
+    let found = wharf(&private).run().success();
+    assert!(found.text().contains("team/app"), "{}", found.text());
     wharf(&["logout", &harbour.registry.address()])
         .run()
         .success();
@@ -325,4 +328,6 @@ fn wharf_pulls_pushes_and_searches() {
         0,
         "nobody is logged in any more"
     );
+    let found = wharf(&private).run().success();
+    assert!(!found.text().contains("team/app"), "{}", found.text());
 }
