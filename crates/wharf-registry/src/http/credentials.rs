@@ -106,7 +106,8 @@ fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
         let text = header.to_str().map_err(|_no_text| broken())?;
         let (scheme, value) = text.split_once(' ').ok_or_else(broken)?;
         return if scheme.eq_ignore_ascii_case("basic") {
-            basic(value).map(Some).ok_or_else(broken)
+            let credentials = basic(value).ok_or_else(broken)?;
+            Ok(Some(credentials).filter(|shown| !is_nobody(call, shown)))
         } else if scheme.eq_ignore_ascii_case("bearer") {
             // A token is for a few repositories. It must not open more, and least of all the way to other tokens.
             if !call.path.starts_with("/v2") && !call.path.starts_with("/v1") {
@@ -129,6 +130,16 @@ fn credentials(call: &Call) -> Result<Option<Credentials>, HttpError> {
 /// Whether a browser asks, for somebody who signed in at the portal.
 pub(super) fn is_session(call: &Call) -> bool {
     !call.headers.contains_key(AUTHORIZATION) && session_cookie(call).is_some()
+}
+
+/// Whether a search shows an empty name and password: dockerd does so over TLS for people who are not logged in (moby
+/// `registry/search_session.go`, `authTransport`).
+fn is_nobody(call: &Call, shown: &Credentials) -> bool {
+    let is_empty = matches!(
+        shown,
+        Credentials::Password { name, password } if name.is_empty() && password.is_empty()
+    );
+    is_empty && call.path.starts_with("/v1/")
 }
 
 /// Name and password of HTTP's basic scheme.

@@ -56,6 +56,23 @@ fn team(server: &TestServer) {
     });
 }
 
+/// Docker's daemon shows an empty name and password over TLS where nobody is logged in.
+#[test]
+fn who_searches_with_empty_credentials_is_nobody() {
+    let server = TestServer::start();
+    let index = r#"{"schemaVersion":2,"manifests":[]}"#;
+    server.push_manifest("library/open", "1", index).expect(201);
+    let nobody = basic("", "");
+    let search =
+        |credentials: &str| server.ask_as_nobody("GET", "/v1/search?q=open", &[credentials], b"");
+    let found = search(&nobody).expect(200).json();
+    assert_eq!(found["results"][0]["name"], "library/open");
+    search(&basic("", "x")).refuses(401, "UNAUTHORIZED");
+    search(&basic("x", "")).refuses(401, "UNAUTHORIZED");
+    let elsewhere = server.ask_as_nobody("GET", "/v2/", &[&nobody], b"");
+    elsewhere.refuses(401, "UNAUTHORIZED");
+}
+
 #[test]
 fn only_what_this_registry_signed_counts() {
     let clock = TestClock::default();
