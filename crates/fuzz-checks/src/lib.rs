@@ -14,6 +14,7 @@ mod manifest;
 mod reference;
 mod registry_manifest;
 mod registry_request;
+mod registry_s3;
 mod registry_scope;
 mod registry_token;
 mod tar;
@@ -23,7 +24,7 @@ mod www_authenticate;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its seeds' folder, and its check.
-pub const TARGETS: [(&str, Check); 13] = [
+pub const TARGETS: [(&str, Check); 14] = [
     ("archive", archive::check),
     ("compression", compression::check),
     ("config", config::check),
@@ -33,6 +34,7 @@ pub const TARGETS: [(&str, Check); 13] = [
     ("reference", reference::check),
     ("registry_manifest", registry_manifest::check),
     ("registry_request", registry_request::check),
+    ("registry_s3", registry_s3::check),
     ("registry_scope", registry_scope::check),
     ("registry_token", registry_token::check),
     ("tar_apply", tar::check),

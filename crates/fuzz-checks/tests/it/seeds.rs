@@ -41,6 +41,7 @@ targets! {
     reference: 6_000,
     registry_manifest: 2_000,
     registry_request: 6_000,
+    registry_s3: 20_000,
     registry_scope: 6_000,
     registry_token: 2_000,
     tar_apply: 600,

@@ -17,6 +17,7 @@ pub use error::StorageError;
 pub use key::ObjectKey;
 pub use local::LocalStorage;
 pub(crate) use local::{disk_work, on_disk};
+pub use object::fuzzing;
 pub use object::{
     S3Config, S3ConfigError, S3Credentials, S3Storage, Secret, SecretError, SecretFile,
     SecretVariable,

@@ -17,6 +17,7 @@
 mod client;
 mod config;
 mod failure;
+pub mod fuzzing;
 mod notes;
 mod part;
 mod requests;

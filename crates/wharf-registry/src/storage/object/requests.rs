@@ -1,6 +1,8 @@
 //! Requests about unfinished multipart uploads that the client library does not have. It signs them, and S3's XML is read
 //! here: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>
 
+use std::cmp::Ordering;
+
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use object_store::client::{HttpRequest, HttpRequestBody};
@@ -14,6 +16,8 @@ use super::failure::Failure;
 const ANSWER_LIMIT_BYTES: usize = 8 << 20;
 /// How many uploads S3 lists at most at once.
 const PAGE: usize = 1000;
+/// Most pages that are read for one question.
+const PAGES: usize = 10_000;
 
 /// An unfinished multipart upload.
 #[derive(Debug)]
@@ -26,9 +30,10 @@ pub(super) struct ListedMultipart {
     pub(super) begun: i64,
 }
 
+/// A page of S3's list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct MultipartPage {
+pub(super) struct MultipartPage {
     #[serde(default)]
     is_truncated: bool,
     #[serde(default)]
@@ -36,15 +41,19 @@ struct MultipartPage {
     #[serde(default)]
     next_upload_id_marker: String,
     #[serde(default, rename = "Upload")]
-    uploads: Vec<MultipartEntry>,
+    pub(super) uploads: Vec<MultipartEntry>,
 }
 
+/// An upload in S3's list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct MultipartEntry {
-    key: String,
-    upload_id: String,
-    initiated: String,
+pub(super) struct MultipartEntry {
+    /// The key that the object will have.
+    pub(super) key: String,
+    /// The service's name for it.
+    pub(super) upload_id: String,
+    /// When it began, as the service writes times.
+    pub(super) initiated: String,
 }
 
 impl Client {
@@ -60,10 +69,11 @@ impl Client {
         let mut key_marker = after.map(|after| self.full_key(after)).unwrap_or_default();
         let mut id_marker = String::new();
         let mut listed: Vec<ListedMultipart> = Vec::new();
-        loop {
+        for _page in 0..PAGES {
             let page = self
                 .multipart_page(&prefix, &key_marker, &id_marker)
                 .await?;
+            let next = next_markers(&page, &key_marker, &id_marker);
             for entry in page.uploads {
                 if let Some(key) = self.own_key(&entry.key) {
                     listed.push(ListedMultipart {
@@ -73,12 +83,12 @@ impl Client {
                     });
                 }
             }
-            let goes_on = page.is_truncated && page.next_key_marker >= key_marker;
-            if !goes_on || listed.len() >= limit {
-                return Ok(listed);
+            match next {
+                Some(next) if listed.len() < limit => (key_marker, id_marker) = next,
+                _ => return Ok(listed),
             }
-            (key_marker, id_marker) = (page.next_key_marker, page.next_upload_id_marker);
         }
+        Err(other("its list of unfinished uploads does not end".into()))
     }
 
     /// Whether a multipart upload is there and unfinished.
@@ -110,7 +120,7 @@ impl Client {
             query.push(("upload-id-marker", id_marker));
         }
         let answer = self.ask(None, &query).await?;
-        quick_xml::de::from_reader(answer.as_slice()).map_err(|error| other(Box::new(error)))
+        read_page(&answer).map_err(|error| other(Box::new(error)))
     }
 
     /// What the service answers to a GET request, as often as it takes.
@@ -157,6 +167,27 @@ impl Client {
     }
 }
 
+/// Reads a page as S3 writes it.
+pub(super) fn read_page(answer: &[u8]) -> Result<MultipartPage, quick_xml::DeError> {
+    quick_xml::de::from_reader(answer)
+}
+
+/// After which key and upload the next page begins. `None` at the end, and where a service does not lead on: keys ascend, and
+/// the uploads of one key are told apart by their names, in whatever order.
+pub(super) fn next_markers(
+    page: &MultipartPage,
+    key_marker: &str,
+    id_marker: &str,
+) -> Option<(String, String)> {
+    let (key, id) = (&page.next_key_marker, &page.next_upload_id_marker);
+    let leads_on = match key.as_str().cmp(key_marker) {
+        Ordering::Less => false,
+        Ordering::Equal => id != id_marker,
+        Ordering::Greater => true,
+    };
+    (page.is_truncated && leads_on).then(|| (key.clone(), id.clone()))
+}
+
 fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> object_store::Error {
     object_store::Error::Generic {
         store: "S3",
@@ -169,7 +200,7 @@ fn other(source: Box<dyn std::error::Error + Send + Sync>) -> Failure {
 }
 
 /// Microseconds since 1970 of a time as S3 writes it. One that cannot be read is taken for now: nothing is dropped for it.
-fn micros(time: &str) -> i64 {
+pub(super) fn micros(time: &str) -> i64 {
     let time: Result<Timestamp, _> = time.parse();
     time.unwrap_or_else(|_| Timestamp::now()).as_microsecond()
 }
@@ -193,8 +224,15 @@ mod tests {
         assert_eq!(page.uploads.len(), 2);
         assert_eq!(micros(&page.uploads[0].initiated), 1_795_298_517_496_000);
         assert!(micros(&page.uploads[1].initiated) > 1_795_298_517_496_000);
+        let next = |key, id| next_markers(&page, key, id);
+        let k2 = Some(("k2".to_owned(), "i2".to_owned()));
+        assert_eq!(next("", ""), k2);
+        assert_eq!(next("k2", "i1"), k2);
+        assert_eq!(next("k2", "i9"), k2, "uploads of one key are in any order");
+        assert_eq!(next("k2", "i2"), None, "the same again leads nowhere");
+        assert_eq!(next("k3", ""), None);
         let empty = "<ListMultipartUploadsResult><Bucket>b</Bucket><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>";
         let page: MultipartPage = quick_xml::de::from_str(empty).unwrap();
-        assert!(page.uploads.is_empty() && !page.is_truncated);
+        assert!(page.uploads.is_empty() && next_markers(&page, "", "").is_none());
     }
 }
