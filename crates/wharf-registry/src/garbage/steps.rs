@@ -1,6 +1,8 @@
 //! The collector's steps: each asks for a page of candidates and then changes a few rows in one short transaction, which
 //! looks at each of them again.
 
+use std::time::{Duration, Instant};
+
 use crate::db::garbage::{self, LinkKey};
 use crate::db::{self, Durability, Sql, SqlError};
 use crate::error::RegistryError;
@@ -11,7 +13,11 @@ use crate::storage::{ObjectKey, StoredObject};
 /// Rows that one question looks at.
 const PAGE: u64 = 1_000;
 /// Rows that one transaction changes: a push never waits longer than for these.
-const BATCH: usize = 50;
+const BATCH: usize = 20;
+/// How many times as long as it took the collector rests after a step.
+const RESTS: u32 = 4;
+/// And how long at most: a slow disk is no reason to collect nothing.
+const LONGEST_REST: Duration = Duration::from_millis(200);
 
 /// What a step did, and whether there is more of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -143,7 +149,9 @@ impl Registry {
             deleted.push(object.key);
         }
         if !deleted.is_empty() {
+            let began = Instant::now();
             self.storage().delete_all(&deleted).await?;
+            rest(began).await;
             self.change(move |sql| garbage::forget_objects(sql, &deleted))
                 .await?;
         }
@@ -221,9 +229,17 @@ impl Registry {
         &self,
         change: impl FnMut(&mut dyn Sql) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, RegistryError> {
+        let began = Instant::now();
         let changed = self.db().write(Durability::Full, change).await;
+        rest(began).await;
         changed.map_err(RegistryError::Database)
     }
+}
+
+/// Leaves database and disk to others for a while after a step that began then: a push that comes meanwhile meets no step
+/// more often than one in a few times.
+async fn rest(began: Instant) {
+    tokio::time::sleep((began.elapsed() * RESTS).min(LONGEST_REST)).await;
 }
 
 pub(super) fn forget_trash(sql: &mut dyn Sql, entries: &[i64]) -> Result<u64, SqlError> {
