@@ -181,6 +181,15 @@ impl Environment {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 
+    /// A variable that `--build-arg NAME` names without a value; an empty one is a value.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the environment"
+    )]
+    pub(crate) fn build_argument(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
     /// Reads through a function, which tests give. An empty variable is one that is not set.
     pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let raw = |name: &str| lookup(name).filter(|value| !value.is_empty());

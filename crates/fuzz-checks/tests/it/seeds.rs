@@ -36,6 +36,8 @@ targets! {
     compression: 600,
     config: 4_000,
     docker_config: 4_000,
+    dockerfile: 3_000,
+    dockerfile_expand: 6_000,
     go_template: 3_000,
     manifest: 2_000,
     reference: 6_000,

@@ -1,6 +1,7 @@
 //! One file per command, called by the command's words: its description for [`crate::arguments`], what it makes of its
 //! options, and what it prints.
 
+pub(crate) mod build;
 mod buildx;
 mod format_option;
 pub(crate) mod global_options;

@@ -3,7 +3,7 @@
 use crate::arguments::{Command, Group};
 
 use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
-use super::{buildx, image, manifest, program, registry, registry_server, system};
+use super::{build, buildx, image, manifest, program, registry, registry_server, system};
 
 /// `wharf`, with everything below it.
 pub(crate) static ROOT: Command = Command {
@@ -21,6 +21,10 @@ pub(crate) static ROOT: Command = Command {
     ],
     subcommands: &[
         // Common
+        Command {
+            group: Group::Common,
+            ..build::COMMAND
+        },
         Command {
             group: Group::Common,
             ..image::pull::COMMAND

@@ -1,0 +1,22 @@
+//! Build checks: what BuildKit's linter says about a Dockerfile, with its names, texts and places.
+//!
+//! Base images are not asked for: `UndefinedVar` speaks only of stages that begin with `scratch`, since an image may bring
+//! variables of its own. `InvalidBaseImagePlatform` and `CopyIgnoredFile` are not there yet.
+
+mod options;
+mod platform_rules;
+mod ports;
+mod problem;
+mod report;
+mod rule;
+mod scope;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod whole_file;
+
+pub use options::CheckOptions;
+pub use problem::{Problem, StageReason};
+pub use report::{CheckReport, Finding, excerpt};
+pub use rule::Rule;
+pub use whole_file::{CheckRequest, check};

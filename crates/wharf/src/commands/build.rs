@@ -1,0 +1,134 @@
+//! `wharf build --check`: what is wrong with a Dockerfile, and what could be better.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use wharf_build::check::{CheckRequest, check};
+use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
+use wharf_oci::Platform;
+
+use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::environment::Environment;
+use crate::output_file::plain_reason;
+use crate::session::Session;
+
+const BUILD_ARG: Flag = Flag::list("build-arg", "Set build-time variables");
+const CHECK: Flag = Flag::switch("check", "Check the Dockerfile instead of building");
+const FILE: Flag = Flag::text(
+    "file",
+    "Name of the Dockerfile (default: \"PATH/Dockerfile\")",
+)
+.letter('f');
+const TARGET: Flag = Flag::text("target", "Set the target build stage to check");
+
+/// What findings call a file that nobody named.
+const USUAL_NAME: &str = "Dockerfile";
+const STDIN: &str = "-";
+
+pub(crate) const COMMAND: Command = Command {
+    name: "build",
+    synopsis: "[OPTIONS] [PATH | -]",
+    summary: "Check a Dockerfile (builds are not there yet)",
+    description: "Check the Dockerfile of a folder, or that on stdin (-), with the rules and texts of BuildKit's build\n\
+                  checks. Exits with 1 if there are warnings or errors. Only --check is there yet: nothing is built.",
+    flags: &[BUILD_ARG, CHECK, FILE, TARGET],
+    positionals: Positionals::AtMost(1),
+    run: Run::Local(run),
+    ..Command::EMPTY
+};
+
+fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        matches.is_set(&CHECK),
+        "builds are not there yet; --check is: `wharf build --check` says what is wrong with a Dockerfile"
+    );
+    let folder = Some(matches.argument(0))
+        .filter(|path| !path.is_empty())
+        .unwrap_or(".");
+    let (file, name) = read_dockerfile(folder, matches.some_text(&FILE))?;
+    let platform = Platform::host();
+    let wanted = session.platform(session.environment().docker_default_platform.as_deref())?;
+    let report = check(CheckRequest {
+        file: &file,
+        build_arguments: &build_arguments(matches.list(&BUILD_ARG)),
+        target: matches.some_text(&TARGET),
+        build_platform: &platform,
+        target_platform: wanted.as_ref().unwrap_or(&platform),
+    });
+    let text = String::from_utf8_lossy(&file);
+    session.printer().out(&report.text(&name, &text))?;
+    if let Some(problem) = report.problem_text(&name, &text) {
+        anyhow::bail!("ERROR: {}", problem.trim_end());
+    }
+    Ok(if report.findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The Dockerfile's bytes, and what it is called.
+fn read_dockerfile(folder: &str, file: Option<&str>) -> anyhow::Result<(Vec<u8>, String)> {
+    let (path, name) = match (folder, file) {
+        (STDIN, Some(STDIN)) => {
+            anyhow::bail!(
+                "invalid argument: can't use stdin for both build context and dockerfile"
+            );
+        }
+        (STDIN, None) | (_, Some(STDIN)) => {
+            let bytes = limited(io::stdin().lock()).context("cannot read stdin")?;
+            let is_archive =
+                bytes.starts_with(b"\x1f\x8b") || bytes.get(257..262) == Some(b"ustar");
+            anyhow::ensure!(
+                !is_archive,
+                "stdin is an archive: a context on stdin cannot be checked yet, a Dockerfile can"
+            );
+            return Ok((bytes, USUAL_NAME.to_owned()));
+        }
+        (_, Some(file)) => (PathBuf::from(file), file.to_owned()),
+        (folder, None) => (usual_file(Path::new(folder)), USUAL_NAME.to_owned()),
+    };
+    let bytes = File::open(&path).and_then(limited).map_err(|error| {
+        let reason = plain_reason(&error);
+        anyhow::anyhow!(
+            "failed to read dockerfile: open {}: {reason}",
+            path.display()
+        )
+    })?;
+    Ok((bytes, name))
+}
+
+/// `Dockerfile`, or `dockerfile` if there is only that.
+fn usual_file(folder: &Path) -> PathBuf {
+    let lower = folder.join("dockerfile");
+    let usual = folder.join(USUAL_NAME);
+    if !usual.exists() && lower.exists() {
+        lower
+    } else {
+        usual
+    }
+}
+
+/// One byte more than a Dockerfile may have, so that its reader sees that it is too large.
+fn limited(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input
+        .take(MAXIMUM_FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `NAME=VALUE`, or `NAME` with the value of the environment. A name that is not set there is not given.
+fn build_arguments(given: &[String]) -> BTreeMap<String, String> {
+    given
+        .iter()
+        .filter_map(|argument| match argument.split_once('=') {
+            Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+            None => Some((argument.clone(), Environment::build_argument(argument)?)),
+        })
+        .collect()
+}
