@@ -325,10 +325,13 @@ impl VerifiedBlob {
     }
 }
 
-/// Removes an ingest whose lock is held.
+/// Removes an ingest whose lock is held, with whatever a dead process left in it.
 pub(crate) fn remove_directory(directory: &Path) -> io::Result<()> {
-    for name in ["data", "state"] {
-        remove_if_there(&directory.join(name))?;
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name != "lock") {
+            remove_if_there(&path)?;
+        }
     }
     // The lock goes last: whoever waits for it looks for its name again.
     remove_if_there(&directory.join("lock"))?;

@@ -199,6 +199,7 @@ impl BlobStore {
     pub fn ingest(&self, digest: &Digest, size: Option<u64>) -> Result<IngestSlot, BlobError> {
         loop {
             if let Some(size) = self.contains(digest)? {
+                self.clear_remains(digest)?;
                 return Ok(IngestSlot::Present(size));
             }
             let directory = self.make_ingest_directory(digest)?;
@@ -219,6 +220,7 @@ impl BlobStore {
     ) -> Result<Option<IngestSlot>, BlobError> {
         loop {
             if let Some(size) = self.contains(digest)? {
+                self.clear_remains(digest)?;
                 return Ok(Some(IngestSlot::Present(size)));
             }
             let directory = self.make_ingest_directory(digest)?;
@@ -318,14 +320,17 @@ impl BlobStore {
             let Ok(digest) = name.replacen('-', ":", 1).parse() else {
                 continue;
             };
-            let data = self.ingest.join(&name).join("data");
-            let Ok(metadata) = std::fs::metadata(&data) else {
+            let directory = self.ingest.join(&name);
+            let data = std::fs::metadata(directory.join("data"));
+            let size = data.as_ref().map_or(0, std::fs::Metadata::len);
+            // One that died before its first byte is as old as its folder; one that is gone has ended meanwhile.
+            let Ok(metadata) = data.or_else(|_none_yet| std::fs::metadata(&directory)) else {
                 continue;
             };
-            let modified = metadata.modified().map_err(io_error(&data))?;
+            let modified = metadata.modified().map_err(io_error(&directory))?;
             found.push(UnfinishedIngest {
                 digest,
-                size: metadata.len(),
+                size,
                 modified,
             });
         }
@@ -346,6 +351,14 @@ impl BlobStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(io_error(&directory)(error)),
         }
+    }
+
+    /// Removes the ingest of a blob that is there: a process died after giving the blob its name.
+    fn clear_remains(&self, digest: &Digest) -> Result<(), BlobError> {
+        if self.ingest_directory(digest).exists() {
+            self.remove_unfinished(digest)?;
+        }
+        Ok(())
     }
 
     fn locked_slot(

@@ -299,6 +299,62 @@ fn unfinished_downloads_can_be_listed_and_removed() {
     assert!(!store.remove_unfinished(&digest).unwrap());
 }
 
+/// What is in the folder of ingests, and the folder of `digest` in it.
+fn ingests(folder: &tempfile::TempDir, digest: &Digest) -> (usize, std::path::PathBuf) {
+    let ingests = folder.path().join("ingest");
+    let count = std::fs::read_dir(&ingests).unwrap().count();
+    (count, ingests.join(format!("sha256-{}", digest.hex())))
+}
+
+#[test]
+fn what_a_death_after_naming_the_blob_left_goes_with_the_next_question() {
+    let (folder, store) = store();
+    let digest = Digest::of(b"right");
+    store.put_document(&digest, b"right").unwrap();
+    let ways: [fn(&BlobStore, &Digest) -> IngestSlot; 2] = [
+        |store, digest| store.ingest(digest, None).unwrap(),
+        |store, digest| store.try_ingest(digest, None).unwrap().unwrap(),
+    ];
+    for ask in ways {
+        let (_, left) = ingests(&folder, &digest);
+        std::fs::create_dir(&left).unwrap();
+        for name in ["lock", "state", "state.1-0.tmp"] {
+            std::fs::write(left.join(name), b"left behind").unwrap();
+        }
+        assert!(matches!(ask(&store, &digest), IngestSlot::Present(5)));
+        assert_eq!(ingests(&folder, &digest).0, 0);
+    }
+}
+
+#[test]
+fn what_a_death_while_remembering_left_goes_with_the_ingest() {
+    let (folder, store) = store();
+    let digest = Digest::of(b"right");
+    let mut ingest = writable(&store, &digest, None);
+    ingest.write(b"rig").unwrap();
+    drop(ingest);
+    let (_, left) = ingests(&folder, &digest);
+    std::fs::write(left.join("state.1-0.tmp"), b"half a st").unwrap();
+    let mut ingest = writable(&store, &digest, None);
+    ingest.write(b"ht").unwrap();
+    let blob = ingest.finish().unwrap();
+    blob.publish(store.group_sync()).unwrap();
+    assert_eq!(ingests(&folder, &digest).0, 0);
+}
+
+#[test]
+fn an_ingest_that_died_before_its_first_byte_can_be_removed() {
+    let (folder, store) = store();
+    let digest = Digest::of(b"right");
+    let (_, left) = ingests(&folder, &digest);
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("lock"), b"").unwrap();
+    let unfinished = store.unfinished().unwrap();
+    assert_eq!((unfinished[0].digest, unfinished[0].size), (digest, 0));
+    assert!(store.remove_unfinished(&digest).unwrap());
+    assert_eq!(ingests(&folder, &digest).0, 0);
+}
+
 #[test]
 fn a_spool_becomes_a_blob_or_nothing() {
     let (folder, store) = store();

@@ -91,7 +91,8 @@ fn killed_at_any_moment_the_store_is_sound_and_the_next_pull_works() {
         assert_pulls(&what, &sandbox, &name, &image);
     }
     assert_pulls("after all deaths", &unlucky, &name, &image);
-    assert!(names(&unlucky.root().join("ingest")).is_empty());
+    let left = names(&unlucky.root().join("ingest"));
+    assert!(left.is_empty(), "left behind: {left:?}");
 }
 
 #[test]
