@@ -170,16 +170,36 @@ fn a_database_file_of_a_newer_wharf_is_left_alone() {
     assert!(causes.contains("step 99"), "{causes}");
 }
 
+#[test]
+fn a_check_leaves_the_schema_to_the_wharf_that_serves() {
+    let sandbox = Sandbox::new();
+    let path = config(&sandbox, "");
+    let check = registry_command(&sandbox, &["fsck"], &path);
+    assert_refused("no database", &check, &["registry.db"]);
+    serve(&sandbox, &path).stop();
+    let file = sandbox.path().join("data/registry.db");
+    change(&file, "DELETE FROM schema_steps WHERE number > 3");
+    let said = ["step 3", "use the Wharf that serves it"];
+    assert_refused("older", &check, &said);
+}
+
 /// Says in a database that a Wharf to come has changed its schema.
+fn make_newer(file: &Path) {
+    change(
+        file,
+        "INSERT INTO schema_steps (number, applied) VALUES (99, 0)",
+    );
+}
+
+/// Changes one row of a database.
 #[expect(
     clippy::disallowed_methods,
     reason = "tests run a runtime of their own"
 )]
-fn make_newer(file: &Path) {
+fn change(file: &Path, statement: &'static str) {
     let runtime = Builder::new_current_thread().build().unwrap();
     let database = Database::open_sqlite(file, &Clock::system()).unwrap();
-    let newer = "INSERT INTO schema_steps (number, applied) VALUES (99, 0)";
-    let changed = database.write(Durability::Full, move |sql| sql.execute(newer, &[]));
+    let changed = database.write(Durability::Full, move |sql| sql.execute(statement, &[]));
     assert_eq!(runtime.block_on(changed).unwrap(), 1);
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use wharf_registry::Clock;
+use wharf_registry::db::SchemaWish;
 use wharf_registry::records::CheckWish;
 use wharf_template::units::human_size;
 
@@ -38,7 +39,7 @@ fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
 
 async fn check(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let config = usable_config(matches)?;
-    let registry = open_beside(&config, &Clock::system()).await?;
+    let registry = open_beside(&config, &Clock::system(), SchemaWish::AsItIs).await?;
     let wish = CheckWish {
         deep: matches.is_set(&DEEP),
         repair: matches.is_set(&REPAIR),

@@ -72,8 +72,9 @@ pub(super) async fn open_registry(
 pub(super) async fn open_beside(
     config: &RegistryConfig,
     clock: &Clock,
+    wish: SchemaWish,
 ) -> anyhow::Result<Registry> {
-    let database = open_database_with(config, clock, SchemaWish::Current)?;
+    let database = open_database_with(config, clock, wish)?;
     let storage = open_storage(config).await?;
     Ok(Registry::beside(
         database,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use wharf_registry::db::SchemaWish;
 use wharf_registry::{Clock, DataFolder};
 
 use super::options::{CONFIG, DATA, usable_config};
@@ -29,7 +30,7 @@ async fn rebuild(session: &Session, matches: &Matches) -> anyhow::Result<ExitCod
     let config = usable_config(matches)?;
     // A registry that serves would look for what is not rebuilt yet, and its garbage collector would not find it.
     let _data_is_ours = DataFolder::take(&config.data)?;
-    let registry = open_beside(&config, &Clock::system()).await?;
+    let registry = open_beside(&config, &Clock::system(), SchemaWish::Current).await?;
     let report = registry.rebuild().await?;
     let printer = session.printer();
     for problem in &report.problems {
