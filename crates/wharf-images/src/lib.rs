@@ -60,10 +60,9 @@ pub use remove::{
 };
 pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
 pub use snapshots::{
-    MountError, MountMode, Mounted, MountsError, NamespaceError, OverlayError, UnmountError,
-    enter_user_namespace,
+    MountError, MountMode, Mounted, MountsError, NamespaceError, UnmountError, enter_user_namespace,
 };
 pub use store::{Access, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
 pub use usage::{DiskUsage, UsageError};
 pub use users::{ImageUser, UnknownUserKind, UserError, UserKind};
-pub use wharf_layers::Flavour;
+pub use wharf_layers::{Flavour, OverlayError};

@@ -5,6 +5,7 @@
 //! - [`TarReader`] and [`TarWriter`] read and write tar archives as streams;
 //! - [`apply_layer`] unpacks a layer into a directory that overlayfs can mount, safely, resumably,
 //!   and computes its diff ID;
+//! - [`Overlay`] shows several unpacked layers as one tree;
 //! - [`remove_tree`](remove_tree()) deletes what was unpacked;
 //! - [`Limits`] bound everything that an archive from outside decides.
 //!
@@ -13,6 +14,7 @@
 mod apply;
 mod compression;
 mod limits;
+mod overlay;
 mod remove_tree;
 mod tar;
 
@@ -22,6 +24,7 @@ pub use apply::{
 };
 pub use compression::{Compression, Compressor, Decompressor, MAGIC_BYTES, detect};
 pub use limits::{LimitExceeded, Limits};
+pub use overlay::{Overlay, OverlayError, OverlayUpper};
 pub use remove_tree::remove_tree;
 pub use tar::{
     Device, Entry, EntryContent, EntryKind, SparseSegment, TarError, TarReader, TarWriter,

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
+use wharf_layers::{Overlay, OverlayError, OverlayUpper};
 use wharf_oci::{ChainId, DiffId, ImageId};
 
-use super::overlay::{Overlay, OverlayError, Upper};
 use super::table::{self, MountsError};
 use crate::leases::LeaseError;
 use crate::process::namespace;
@@ -248,7 +248,10 @@ impl ImageStore {
         }
         let upper = match mode {
             MountMode::ReadOnly => None,
-            MountMode::Writable { upper, work } => Some(Upper { upper, work }),
+            MountMode::Writable { upper, work } => Some(OverlayUpper {
+                upper: upper.clone(),
+                work: work.clone(),
+            }),
         };
         let overlay = Overlay {
             lowers,

@@ -12,29 +12,33 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount,
 };
 
-use wharf_layers::Flavour;
+use crate::Flavour;
 
 /// `fsconfig` takes strings up to this length.
 const VALUE_LIMIT_BYTES: usize = 255;
 /// `mount(2)` takes one page of options.
 const OPTIONS_LIMIT_BYTES: usize = 4095;
 
-/// What to stack.
-#[derive(Debug)]
-pub(super) struct Overlay<'a> {
+/// Trees of layers, shown as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
     /// Trees of the layers from the top down, each once.
-    pub(super) lowers: Vec<PathBuf>,
-    /// An empty folder.
-    pub(super) empty: PathBuf,
-    pub(super) upper: Option<Upper<'a>>,
-    pub(super) flavour: Flavour,
+    pub lowers: Vec<PathBuf>,
+    /// An empty folder: overlayfs wants two layers at least.
+    pub empty: PathBuf,
+    /// Where changes go; without it nothing can be changed, and neither setuid programs nor device nodes have power.
+    pub upper: Option<OverlayUpper>,
+    /// Which marks the layers' trees have.
+    pub flavour: Flavour,
 }
 
 /// Where changes go.
-#[derive(Debug)]
-pub(super) struct Upper<'a> {
-    pub(super) upper: &'a Path,
-    pub(super) work: &'a Path,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlayUpper {
+    /// Takes the changes.
+    pub upper: PathBuf,
+    /// For overlayfs itself: an empty folder on the same file system as `upper`.
+    pub work: PathBuf,
 }
 
 /// Why the kernel did not mount.
@@ -56,9 +60,9 @@ impl OverlayError {
     }
 }
 
-impl Overlay<'_> {
+impl Overlay {
     /// Mounts it at `target`.
-    pub(super) fn mount(&self, target: &Path) -> Result<(), OverlayError> {
+    pub fn mount(&self, target: &Path) -> Result<(), OverlayError> {
         if self.lowers.is_empty() && self.upper.is_none() {
             return mount_empty(target);
         }
@@ -155,13 +159,13 @@ struct Folder {
 }
 
 impl Folders {
-    fn open(overlay: &Overlay<'_>) -> Result<Self, OverlayError> {
+    fn open(overlay: &Overlay) -> Result<Self, OverlayError> {
         let mut lowers = Vec::with_capacity(overlay.lowers.len() + 1);
         for lower in &overlay.lowers {
             lowers.push(Folder::open(lower)?);
         }
         let upper = match &overlay.upper {
-            Some(Upper { upper, work }) => Some((Folder::open(upper)?, Folder::open(work)?)),
+            Some(OverlayUpper { upper, work }) => Some((Folder::open(upper)?, Folder::open(work)?)),
             None => None,
         };
         // Overlayfs wants two layers at least.
