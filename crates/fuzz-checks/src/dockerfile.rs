@@ -22,6 +22,7 @@ pub(crate) fn check(bytes: &[u8]) {
         file: bytes,
         build_arguments: &BTreeMap::new(),
         target: None,
+        ignore: None,
         build_platform: &platform,
         target_platform: &platform,
     });

@@ -11,6 +11,7 @@ mod config;
 mod docker_config;
 mod dockerfile;
 mod dockerfile_expand;
+mod dockerignore;
 mod go_template;
 mod manifest;
 mod reference;
@@ -26,13 +27,14 @@ mod www_authenticate;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its seeds' folder, and its check.
-pub const TARGETS: [(&str, Check); 16] = [
+pub const TARGETS: [(&str, Check); 17] = [
     ("archive", archive::check),
     ("compression", compression::check),
     ("config", config::check),
     ("docker_config", docker_config::check),
     ("dockerfile", dockerfile::check),
     ("dockerfile_expand", dockerfile_expand::check),
+    ("dockerignore", dockerignore::check),
     ("go_template", go_template::check),
     ("manifest", manifest::check),
     ("reference", reference::check),

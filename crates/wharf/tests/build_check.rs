@@ -128,3 +128,32 @@ fn what_cannot_be_done_is_said() {
             .contains("a context on stdin cannot be checked yet")
     );
 }
+
+#[test]
+fn ignored_sources_are_told() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.work();
+    write(&folder.join("Dockerfile"), "FROM scratch\nCOPY a b /\n");
+    write(&folder.join(".dockerignore"), "a\n");
+    let check = || {
+        sandbox
+            .wharf(["build", "--check", "."])
+            .folder(&folder)
+            .run()
+            .exits_with(1)
+    };
+    let told =
+        |name: &str| format!("Attempting to Copy file {name:?} that is excluded by .dockerignore");
+    let output = check();
+    assert!(output.text().contains(&told("a")) && !output.text().contains(&told("b")));
+    // the Dockerfile's own one is read in its place
+    write(&folder.join("Dockerfile.dockerignore"), "b\n");
+    let output = check();
+    assert!(output.text().contains(&told("b")) && !output.text().contains(&told("a")));
+    write(&folder.join("Dockerfile.dockerignore"), "[\n");
+    assert!(
+        check()
+            .error_text()
+            .contains("syntax error in pattern \"[\"")
+    );
+}

@@ -38,6 +38,7 @@ targets! {
     docker_config: 4_000,
     dockerfile: 3_000,
     dockerfile_expand: 6_000,
+    dockerignore: 3_000,
     go_template: 3_000,
     manifest: 2_000,
     reference: 6_000,

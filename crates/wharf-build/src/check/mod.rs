@@ -1,8 +1,9 @@
 //! Build checks: what BuildKit's linter says about a Dockerfile, with its names, texts and places.
 //!
 //! Base images are not asked for: `UndefinedVar` speaks only of stages that begin with `scratch`, since an image may bring
-//! variables of its own. `InvalidBaseImagePlatform` and `CopyIgnoredFile` are not there yet.
+//! variables of its own, and of `InvalidBaseImagePlatform` the build tells.
 
+mod circles;
 mod options;
 mod platform_rules;
 mod ports;
@@ -10,6 +11,7 @@ mod problem;
 mod report;
 mod rule;
 mod scope;
+pub(crate) mod signal;
 mod stages;
 #[cfg(test)]
 mod tests;

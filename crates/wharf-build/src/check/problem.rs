@@ -105,6 +105,12 @@ pub enum StageReason {
         /// The stage of the instruction.
         stage: String,
     },
+    /// `STOPSIGNAL x`.
+    #[error("invalid signal: {signal}")]
+    Signal {
+        /// What is written.
+        signal: String,
+    },
     /// `EXPOSE x`.
     #[error("invalid port: {port:?}: {cause}")]
     Port {

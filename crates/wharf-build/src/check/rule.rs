@@ -8,6 +8,7 @@
 )]
 pub enum Rule {
     ConsistentInstructionCasing,
+    CopyIgnoredFile,
     DuplicateStageName,
     ExposeInvalidFormat,
     ExposeProtoCasing,
@@ -54,6 +55,7 @@ impl Rule {
                 "ConsistentInstructionCasing",
                 "consistent-instruction-casing",
             ),
+            Self::CopyIgnoredFile => ("CopyIgnoredFile", "copy-ignored-file"),
             Self::DuplicateStageName => ("DuplicateStageName", "duplicate-stage-name"),
             Self::ExposeInvalidFormat => ("ExposeInvalidFormat", "expose-invalid-format"),
             Self::ExposeProtoCasing => ("ExposeProtoCasing", "expose-proto-casing"),

@@ -8,12 +8,16 @@ use crate::dockerfile::{
     Suggestion,
 };
 
+use crate::ignore::clean_path;
+
+use super::circles::circular_stage;
 use super::options::CheckOptions;
 use super::ports::Port;
 use super::problem::{Problem, StageReason};
 use super::report::CheckReport;
 use super::rule::Rule;
 use super::scope::Values;
+use super::signal::is_signal;
 use super::whole_file::Checked;
 
 /// Variables that are no part of the environment.
@@ -39,6 +43,7 @@ pub(super) fn walk_stages(
     report: &mut CheckReport,
 ) -> Result<(), Problem> {
     let wanted = wanted_stages(checked, bases)?;
+    check_circles(checked)?;
     let mut states: Vec<StageState> = Vec::new();
     for (index, stage) in checked.dockerfile.stages.iter().enumerate() {
         let base = bases.get(index).map(String::as_str).unwrap_or_default();
@@ -93,7 +98,7 @@ fn wanted_stages(checked: &Checked<'_>, bases: &[String]) -> Result<BTreeSet<usi
         );
         let instructions = stages.get(index).map(|stage| stage.instructions.as_slice());
         for instruction in instructions.unwrap_or_default() {
-            waiting.extend(sources(instruction).iter().filter_map(|from| {
+            waiting.extend(sources_of(instruction).iter().filter_map(|from| {
                 let number = from.parse().ok().filter(|number| *number < stages.len());
                 find_stage(checked, from, stages.len()).or(number)
             }));
@@ -102,8 +107,37 @@ fn wanted_stages(checked: &Checked<'_>, bases: &[String]) -> Result<BTreeSet<usi
     Ok(wanted)
 }
 
+fn check_circles(checked: &Checked<'_>) -> Result<(), Problem> {
+    let stages = &checked.dockerfile.stages;
+    let sources: Vec<Vec<usize>> = stages
+        .iter()
+        .map(|stage| {
+            let from = stage.instructions.iter().flat_map(sources_of);
+            from.filter_map(|from| {
+                let number = from.parse().ok().filter(|number| *number < stages.len());
+                find_stage(checked, &from, stages.len()).or(number)
+            })
+            .collect()
+        })
+        .collect();
+    let found = circular_stage(&sources).and_then(|index| Some((index, stages.get(index)?)));
+    let Some((index, stage)) = found else {
+        return Ok(());
+    };
+    let name = stage.name.clone();
+    let reason = StageReason::Circular {
+        stage: name.unwrap_or_else(|| format!("stage-{index}")),
+    };
+    let takes = |instruction: &&Instruction| !sources_of(instruction).is_empty();
+    let place = stage.instructions.iter().find(takes);
+    Err(Problem::at(
+        place.map_or(stage.lines, |found| found.lines),
+        reason,
+    ))
+}
+
 /// The stages or images that an instruction takes files from.
-fn sources(instruction: &Instruction) -> Vec<String> {
+fn sources_of(instruction: &Instruction) -> Vec<String> {
     match &instruction.kind {
         InstructionKind::Copy(copy) => copy.from.iter().cloned().collect(),
         InstructionKind::Run(run) => run
@@ -165,6 +199,7 @@ impl Walk<'_> {
                 self.copy_flags(&add.flags)?;
                 self.expand_some(add.checksum.as_ref())?;
                 self.paths(&add.paths)?;
+                self.ignored("Add", &add.paths)?;
             }
             InstructionKind::Arg(arguments) => self.arguments(arguments)?,
             InstructionKind::Cmd(command) => {
@@ -176,6 +211,9 @@ impl Walk<'_> {
                 self.copy_source(copy.from.as_deref())?;
                 self.copy_flags(&copy.flags)?;
                 self.paths(&copy.paths)?;
+                if copy.from.is_none() {
+                    self.ignored("Copy", &copy.paths)?;
+                }
             }
             InstructionKind::Entrypoint(command) => {
                 let earlier = self.state.entrypoint.replace(self.lines);
@@ -194,9 +232,14 @@ impl Walk<'_> {
             }
             InstructionKind::Run(run) => self.run(run)?,
             InstructionKind::Shell(_) => self.state.has_shell = true,
-            InstructionKind::StopSignal(text) | InstructionKind::User(text) => {
-                self.expand(text)?;
+            InstructionKind::StopSignal(text) => {
+                let signal = self.expand(text)?.text;
+                // what an image may bring is not known here
+                if !is_signal(&signal) && (self.state.is_known || !text.contains('$')) {
+                    return Err(self.problem(StageReason::Signal { signal }));
+                }
             }
+            InstructionKind::User(text) => drop(self.expand(text)?),
             InstructionKind::Volume(volumes) => {
                 for volume in volumes {
                     self.expand(volume)?;
@@ -409,6 +452,38 @@ impl Walk<'_> {
         for heredoc in paths.heredocs.iter().filter(|heredoc| heredoc.expands) {
             self.expand_with(lexer, &heredoc.content())
                 .map_err(|error| self.problem(error))?;
+        }
+        Ok(())
+    }
+
+    /// Tells of sources that `.dockerignore` takes out of the context. If something is taken back in, nobody can know.
+    fn ignored(&mut self, keyword: &str, paths: &Paths) -> Result<(), Problem> {
+        let Some(matcher) = self
+            .checked
+            .request
+            .ignore
+            .filter(|found| !found.takes_back())
+        else {
+            return Ok(());
+        };
+        for written in &paths.sources {
+            let source = self.expand(written)?.text;
+            if source.contains("://") || source.starts_with("git@") {
+                continue;
+            }
+            let clean = clean_path(&source);
+            let is_root = matches!(clean.as_str(), "." | "/");
+            let is_ignored = if is_root {
+                matcher.ignores_everything()
+            } else {
+                matcher.matches(&clean)
+            };
+            if is_ignored {
+                let detail = format!(
+                    "Attempting to {keyword} file {clean:?} that is excluded by .dockerignore"
+                );
+                self.add(Rule::CopyIgnoredFile, detail);
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ fn checked(file: &str, build_arguments: &[(&str, &str)], target: Option<&str>) -
         file: file.as_bytes(),
         build_arguments: &build_arguments,
         target,
+        ignore: None,
         build_platform: &platform,
         target_platform: &platform,
     })
@@ -254,6 +255,10 @@ fn sources_of_copy() {
             "cannot copy from stage \"d\", it needs to be defined before current stage \"b\"",
         ),
         (
+            "FROM a AS b\nCOPY --from=d / /\nFROM c AS d\nCOPY --from=b / /",
+            "circular dependency detected on stage: b",
+        ),
+        (
             "FROM a\nCOPY --from=$b / /",
             "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
         ),
@@ -340,5 +345,54 @@ fn the_report_is_docker_s() {
         report.problem_text("x", file).unwrap(),
         "dockerfile parse error on line 2: unknown instruction: FORM (did you mean FROM?)\n\
          x:2\n--------------------\n   1 |     FROM a\n   2 | >>> FORM b \\\n   3 | >>>  c\n   4 |     \n--------------------\n"
+    );
+}
+
+#[test]
+fn ignored_sources() {
+    let file = "FROM a\nCOPY b/ c* /\nADD . /\nCOPY --from=d b /";
+    let found = |patterns: &[&str]| {
+        let matcher = crate::ignore::PatternMatcher::new(patterns).unwrap();
+        let platform = Platform::new("linux", "amd64", "");
+        let report = check(CheckRequest {
+            file: file.as_bytes(),
+            build_arguments: &BTreeMap::new(),
+            target: None,
+            ignore: Some(&matcher),
+            build_platform: &platform,
+            target_platform: &platform,
+        });
+        lines(&report)
+    };
+    let copies = |name: &str| {
+        format!(
+            "2 CopyIgnoredFile: Attempting to Copy file {name:?} that is excluded by .dockerignore"
+        )
+    };
+    assert_eq!(found(&["b"]), [copies("b")]);
+    assert_eq!(
+        found(&["*"]),
+        [
+            copies("b"),
+            copies("c*"),
+            "3 CopyIgnoredFile: Attempting to Add file \".\" that is excluded by .dockerignore"
+                .to_owned()
+        ]
+    );
+    assert!(found(&["*", "!b"]).is_empty());
+    assert!(found(&["d"]).is_empty());
+}
+
+#[test]
+fn stop_signals() {
+    same("FROM a\nSTOPSIGNAL SIGTERM", &[]);
+    same("FROM a\nSTOPSIGNAL $FROM_BASE", &[]);
+    same(
+        "FROM a\nSTOPSIGNAL SIGTERMS",
+        &["problem: invalid signal: SIGTERMS"],
+    );
+    same(
+        "FROM scratch\nARG S=0\nSTOPSIGNAL $S",
+        &["problem: invalid signal: 0"],
     );
 }

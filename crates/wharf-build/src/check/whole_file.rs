@@ -6,6 +6,7 @@ use wharf_oci::{Platform, Reference};
 
 use crate::dockerfile::expand::Lexer;
 use crate::dockerfile::{Dockerfile, DockerfileError, InstructionKind, Lines, Stage, Suggestion};
+use crate::ignore::PatternMatcher;
 
 use super::options::CheckOptions;
 use super::platform_rules::check_platform;
@@ -27,6 +28,8 @@ pub struct CheckRequest<'a> {
     pub build_arguments: &'a BTreeMap<String, String>,
     /// `--target`; with none every stage is checked.
     pub target: Option<&'a str>,
+    /// The patterns of `.dockerignore`, if there is one and the context is a folder.
+    pub ignore: Option<&'a PatternMatcher>,
     /// Where it would be built.
     pub build_platform: &'a Platform,
     /// For what it would be built.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use wharf_build::check::{CheckRequest, check};
 use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
+use wharf_build::ignore::{MAXIMUM_IGNORE_FILE_BYTES, PatternMatcher, ignore_patterns};
 use wharf_oci::Platform;
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
@@ -52,8 +53,13 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let (file, name) = read_dockerfile(folder, matches.some_text(&FILE))?;
     let platform = Platform::host();
     let wanted = session.platform(session.environment().docker_default_platform.as_deref())?;
+    let ignore = match folder {
+        STDIN => None,
+        folder => ignore_file(Path::new(folder), matches.some_text(&FILE))?,
+    };
     let report = check(CheckRequest {
         file: &file,
+        ignore: ignore.as_ref(),
         build_arguments: &build_arguments(matches.list(&BUILD_ARG)),
         target: matches.some_text(&TARGET),
         build_platform: &platform,
@@ -100,6 +106,33 @@ fn read_dockerfile(folder: &str, file: Option<&str>) -> anyhow::Result<(Vec<u8>,
         )
     })?;
     Ok((bytes, name))
+}
+
+/// The patterns of `NAME.dockerignore` beside the Dockerfile, or else of the folder's `.dockerignore`.
+fn ignore_file(folder: &Path, file: Option<&str>) -> anyhow::Result<Option<PatternMatcher>> {
+    let own = file
+        .filter(|file| *file != STDIN)
+        .map_or_else(|| usual_file(folder), PathBuf::from);
+    let mut own = own.into_os_string();
+    own.push(".dockerignore");
+    for path in [PathBuf::from(own), folder.join(".dockerignore")] {
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        let mut bytes = Vec::new();
+        let read = file
+            .take(MAXIMUM_IGNORE_FILE_BYTES as u64 + 1)
+            .read_to_end(&mut bytes);
+        return read
+            .and_then(|_| ignore_patterns(&bytes).map_err(io::Error::other))
+            .and_then(|patterns| {
+                let texts: Vec<_> = patterns.into_iter().map(|(_, text)| text).collect();
+                PatternMatcher::new(&texts).map_err(io::Error::other)
+            })
+            .map(Some)
+            .with_context(|| format!("error reading {}", path.display()));
+    }
+    Ok(None)
 }
 
 /// `Dockerfile`, or `dockerfile` if there is only that.
