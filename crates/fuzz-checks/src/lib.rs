@@ -20,6 +20,7 @@ mod registry_request;
 mod registry_s3;
 mod registry_scope;
 mod registry_token;
+mod seccomp;
 mod tar;
 mod www_authenticate;
 
@@ -27,7 +28,7 @@ mod www_authenticate;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its seeds' folder, and its check.
-pub const TARGETS: [(&str, Check); 17] = [
+pub const TARGETS: [(&str, Check); 18] = [
     ("archive", archive::check),
     ("compression", compression::check),
     ("config", config::check),
@@ -43,6 +44,7 @@ pub const TARGETS: [(&str, Check); 17] = [
     ("registry_s3", registry_s3::check),
     ("registry_scope", registry_scope::check),
     ("registry_token", registry_token::check),
+    ("seccomp", seccomp::check),
     ("tar_apply", tar::check),
     ("www_authenticate", www_authenticate::check),
 ];

@@ -4,5 +4,12 @@
 //! asks stands in `sys`, the only `unsafe` of the workspace.
 
 mod capabilities;
+pub mod seccomp;
+#[expect(
+    unsafe_code,
+    reason = "what no safe library asks of the kernel is asked here and nowhere else"
+)]
+mod sys;
 
 pub use capabilities::{Capability, CapabilitySet, UnknownCapability};
+pub use sys::load_filter;

@@ -47,6 +47,7 @@ targets! {
     registry_s3: 20_000,
     registry_scope: 6_000,
     registry_token: 2_000,
+    seccomp: 2_000,
     tar_apply: 600,
     www_authenticate: 10_000,
 }
