@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// One capability, by its number in `linux/capability.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Capability(u8);
@@ -79,6 +81,11 @@ pub struct UnknownCapability {
 }
 
 impl Capability {
+    /// Its number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
     /// Its name with `CAP_`.
     pub fn name(self) -> String {
         let name = NAMES.get(usize::from(self.0)).copied();
@@ -108,7 +115,7 @@ impl FromStr for Capability {
 }
 
 /// A set of capabilities, one bit for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CapabilitySet(u64);
 
 impl CapabilitySet {

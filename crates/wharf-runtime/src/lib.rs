@@ -1,15 +1,43 @@
 //! Processes from a root file system and a configuration, isolated as Docker isolates them.
 //!
+//! - [`ContainerSpec`] says everything about one container that the kernel is told;
+//! - [`launch()`] makes its first process.
+//!
 //! Nothing here knows images, names or commands: it takes paths and settings. What it asks of the kernel that no safe library
 //! asks stands in `sys`, the only `unsafe` of the workspace.
 
+mod accounts;
 mod capabilities;
+mod client;
+mod exec;
+mod frames;
+mod init;
+mod launch;
+mod logs;
+mod monitor;
+mod order;
 pub mod seccomp;
+mod spec;
+mod state;
 #[expect(
     unsafe_code,
-    reason = "what no safe library asks of the kernel is asked here and nowhere else"
+    reason = "one folder asks the kernel what no safe library asks; each block says why it is sound"
 )]
 mod sys;
 
+pub use accounts::{Account, AccountError, find_account};
 pub use capabilities::{Capability, CapabilitySet, UnknownCapability};
-pub use sys::load_filter;
+pub use client::{MonitorClient, MonitorClientError};
+pub use exec::{ExecTarget, exec};
+pub use launch::{ChildIo, LaunchError, Launched, launch};
+pub use logs::{LogEntry, LogReader, OutputStream};
+pub use monitor::{MonitorError, MonitorHost, run_monitor};
+pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
+pub use spec::{
+    ContainerSpec, DeviceSpec, IdMapping, IdRange, LimitSpec, MountSource, MountSpec,
+    NamespaceChoice, NamespaceSpec, ProcessSpec, Propagation, RootSpec, SeccompChoice,
+};
+pub use state::{
+    ContainerFolder, ContainerState, FolderError, HealthResult, HealthState, RunLock, STATE_FORMAT,
+    Status,
+};

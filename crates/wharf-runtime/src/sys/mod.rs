@@ -1,7 +1,16 @@
-//! What is asked of the kernel that no safe library asks: the only `unsafe` of the workspace.
-//!
-//! Each function here is safe to call; why its calls are sound stands at each block.
+//! What no safe library asks of the kernel, each as one small safe function.
 
+mod fork;
+mod interface;
+mod mount_attributes;
 mod seccomp;
+mod signals;
 
-pub use seccomp::load_filter;
+pub(crate) use fork::{CloneFlags, Forked, close_all_but_standard, exit_now, fork, fork_again};
+pub(crate) use interface::loopback_up;
+pub(crate) use mount_attributes::{MountChange, change_mount};
+pub(crate) use seccomp::load_filter;
+pub(crate) use signals::{
+    CHILD_CHANGED, HANG_UP, KILL, TERMINATE, block_signals, next_signal, pending_signals,
+    signal_descriptor, signal_descriptor_process, signal_process,
+};

@@ -14,7 +14,7 @@ const _: () = assert!(
 ///
 /// It does not set `no_new_privs`, which `docker run` does not either: without that bit the thread needs `CAP_SYS_ADMIN`.
 /// Allocates nothing, so that a child may call it between fork and exec.
-pub fn load_filter(program: &SeccompProgram, flags: u32) -> io::Result<()> {
+pub(crate) fn load_filter(program: &SeccompProgram, flags: u32) -> io::Result<()> {
     let instructions = program.instructions();
     let length = u16::try_from(instructions.len());
     let length = length.map_err(|_too_many| io::Error::from_raw_os_error(libc::EINVAL))?;

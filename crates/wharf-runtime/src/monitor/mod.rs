@@ -1,0 +1,8 @@
+//! The process that watches one container.
+
+mod client;
+mod health;
+mod running;
+mod watch;
+
+pub use watch::{MonitorError, MonitorHost, run_monitor};

@@ -1,0 +1,354 @@
+//! What is known of a container's life, in `state.json` of its folder; and the lock that says whether that is true.
+//!
+//! **Running is what the lock says.** A monitor holds it as long as it lives, so that a process number in the file is believed only
+//! while somebody watches that process.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use wharf_blobs::write_file;
+
+use crate::order::{MonitorOrder, ORDER_FORMAT};
+
+/// The format of `state.json` that this program writes and reads.
+pub const STATE_FORMAT: u32 = 1;
+/// No file of a container's folder that is read at once is longer.
+const FILE_LIMIT_BYTES: u64 = 16 << 20;
+
+/// The folder of one container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerFolder(PathBuf);
+
+/// What is known of a container's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerState {
+    /// [`STATE_FORMAT`].
+    pub format: u32,
+    /// Where in its life it is.
+    pub status: Status,
+    /// Its first process, while it runs.
+    pub process: Option<i32>,
+    /// The code it ended with, the last time.
+    pub exit_code: i32,
+    /// Why it could not be started, if so.
+    pub error: String,
+    /// Whether it ended because memory was short.
+    pub oom_killed: bool,
+    /// When it was started last.
+    pub started: Option<Timestamp>,
+    /// When it ended last.
+    pub finished: Option<Timestamp>,
+    /// How often it was started again by its policy.
+    pub restarts: u32,
+    /// Whether somebody asked it to stop: then a reboot does not start it again by `unless-stopped`.
+    pub stopped_by_user: bool,
+    /// Where its cgroup is, while it has one.
+    pub cgroup: Option<String>,
+    /// What its health checks found.
+    pub health: Option<HealthState>,
+}
+
+/// Where in its life a container is, in Docker's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It was never started.
+    Created,
+    /// It runs.
+    Running,
+    /// It runs, and is held.
+    Paused,
+    /// It has ended, and will be started again.
+    Restarting,
+    /// It has ended.
+    Exited,
+}
+
+/// What health checks found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HealthState {
+    /// `starting`, `healthy` or `unhealthy`.
+    pub status: String,
+    /// Failures in a row.
+    pub failing_streak: u32,
+    /// The last checks, the newest last.
+    pub log: Vec<HealthResult>,
+}
+
+/// One health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthResult {
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Timestamp,
+    /// The code it ended with; -1 where it took too long.
+    pub exit_code: i32,
+    /// The beginning of what it wrote.
+    pub output: String,
+}
+
+/// Why a container's files could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A file failed.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{} is damaged: {source}; remove the container with `wharf rm --force`", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// A file was written by a later version.
+    #[error("{} has format {found}, this program knows format {known}: use a newer wharf", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The format known here.
+        known: u32,
+    },
+}
+
+/// The right to run the container: given back when it is dropped, or when the process ends.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl Default for ContainerState {
+    fn default() -> Self {
+        Self {
+            format: STATE_FORMAT,
+            status: Status::Created,
+            process: None,
+            exit_code: 0,
+            error: String::new(),
+            oom_killed: false,
+            started: None,
+            finished: None,
+            restarts: 0,
+            stopped_by_user: false,
+            cgroup: None,
+            health: None,
+        }
+    }
+}
+
+impl Status {
+    /// Whether there are processes.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
+    /// Docker's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Exited => "exited",
+        }
+    }
+}
+
+impl ContainerFolder {
+    /// The folder at `path`, which need not be there.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where its monitor listens.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("monitor.sock")
+    }
+
+    /// The newest file of its output.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log.json")
+    }
+
+    /// Takes the right to run the container; `None` if it runs.
+    pub fn try_lock(&self) -> Result<Option<RunLock>, FolderError> {
+        let path = self.0.join("lock");
+        let opened = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path);
+        let file = opened.map_err(io_error(&path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(RunLock { _file: file })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io_error(&path)(error.into())),
+        }
+    }
+
+    /// What is known of its life, put right where its monitor died: then it has ended too.
+    pub fn state(&self) -> Result<ContainerState, FolderError> {
+        let state = self.recorded_state()?;
+        if matches!(state.status, Status::Created | Status::Exited) {
+            return Ok(state);
+        }
+        let Some(_lock) = self.try_lock()? else {
+            return Ok(state);
+        };
+        // Read again: the monitor may have ended in good order meanwhile.
+        let mut state = self.recorded_state()?;
+        if !matches!(state.status, Status::Created | Status::Exited) {
+            state.status = Status::Exited;
+            state.exit_code = 137;
+            state.process = None;
+            state.finished = Some(Timestamp::now());
+            self.write_state(&state)?;
+        }
+        Ok(state)
+    }
+
+    /// As [`ContainerFolder::state`], for whoever holds the lock.
+    pub(crate) fn state_of_holder(&self) -> Result<ContainerState, FolderError> {
+        self.recorded_state()
+    }
+
+    fn recorded_state(&self) -> Result<ContainerState, FolderError> {
+        let path = self.0.join("state.json");
+        match self.read::<ContainerState>("state.json", STATE_FORMAT) {
+            Err(FolderError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(ContainerState::default())
+            }
+            Ok(state) if state.format == STATE_FORMAT => Ok(state),
+            Ok(state) => Err(FolderError::Newer {
+                path,
+                found: state.format,
+                known: STATE_FORMAT,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces what is known of its life. Only for whoever holds the lock.
+    pub fn write_state(&self, state: &ContainerState) -> Result<(), FolderError> {
+        self.write("state.json", state)
+    }
+
+    /// What its monitor is told.
+    pub fn order(&self) -> Result<MonitorOrder, FolderError> {
+        self.read("order.json", ORDER_FORMAT)
+    }
+
+    /// Replaces what its monitor is told at the next start.
+    pub fn write_order(&self, order: &MonitorOrder) -> Result<(), FolderError> {
+        self.write("order.json", order)
+    }
+
+    /// Reads one of its files, whose `format` must be `known`.
+    pub fn read<T: for<'a> Deserialize<'a>>(
+        &self,
+        name: &str,
+        known: u32,
+    ) -> Result<T, FolderError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let path = self.0.join(name);
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|file| file.take(FILE_LIMIT_BYTES).read_to_end(&mut bytes))
+            .map_err(io_error(&path))?;
+        let damaged = |source| FolderError::Damaged {
+            path: path.clone(),
+            source,
+        };
+        // The format first: a later one may have other fields.
+        let Format { format: found } = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if found != known {
+            return Err(FolderError::Newer { path, found, known });
+        }
+        serde_json::from_slice(&bytes).map_err(damaged)
+    }
+
+    /// Replaces one of its files.
+    pub fn write(&self, name: &str, content: &impl Serialize) -> Result<(), FolderError> {
+        let path = self.0.join(name);
+        let bytes = serde_json::to_vec(content).map_err(|source| FolderError::Damaged {
+            path: path.clone(),
+            source,
+        })?;
+        write_file(&path, &bytes, 0o600).map_err(io_error(&path))
+    }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.to_path_buf();
+    move |source| FolderError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, ContainerFolder) {
+        let made = tempfile::tempdir().unwrap();
+        let folder = ContainerFolder::new(made.path().to_path_buf());
+        (made, folder)
+    }
+
+    #[test]
+    fn a_container_whose_monitor_is_gone_has_ended() {
+        let (_made, folder) = folder();
+        assert_eq!(folder.state().unwrap().status, Status::Created);
+        let running = ContainerState {
+            status: Status::Running,
+            process: Some(1),
+            ..ContainerState::default()
+        };
+        let lock = folder.try_lock().unwrap().unwrap();
+        folder.write_state(&running).unwrap();
+        assert!(folder.try_lock().unwrap().is_none());
+        assert_eq!(folder.state().unwrap(), running);
+        drop(lock);
+        let state = folder.state().unwrap();
+        assert_eq!(
+            (state.status, state.exit_code, state.process),
+            (Status::Exited, 137, None)
+        );
+    }
+
+    #[test]
+    fn what_a_newer_program_wrote_is_left_alone() {
+        let (_made, folder) = folder();
+        folder
+            .write("state.json", &serde_json::json!({"format": 9, "x": 1}))
+            .unwrap();
+        let error = folder.state().unwrap_err().to_string();
+        assert!(
+            error.contains("format 9") && error.contains("newer"),
+            "{error}"
+        );
+        folder.write("state.json", &"no object").unwrap();
+        assert!(matches!(folder.state(), Err(FolderError::Damaged { .. })));
+    }
+}
