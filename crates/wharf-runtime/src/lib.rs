@@ -8,6 +8,7 @@
 
 mod accounts;
 mod capabilities;
+pub mod cgroups;
 mod client;
 mod exec;
 mod frames;

@@ -1,11 +1,13 @@
 //! What no safe library asks of the kernel, each as one small safe function.
 
+mod bpf;
 mod fork;
 mod interface;
 mod mount_attributes;
 mod seccomp;
 mod signals;
 
+pub(crate) use bpf::{DeviceInstruction, attach_device_program};
 pub(crate) use fork::{CloneFlags, Forked, close_all_but_standard, exit_now, fork, fork_again};
 pub(crate) use interface::loopback_up;
 pub(crate) use mount_attributes::{MountChange, change_mount};

@@ -1,0 +1,243 @@
+//! From [`Resources`] to the kernel's files, in both versions.
+
+use super::hierarchies::Controller;
+use super::resources::Resources;
+
+/// One limit: the files that set it, and what is said if there are none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) controller: Controller,
+    /// For people: "Memory limit".
+    pub(super) what: &'static str,
+    /// In version 1: files and values. The first that can be written of those separated by a bar.
+    pub(super) version1: Vec<(&'static str, String)>,
+    /// In version 2.
+    pub(super) version2: Vec<(&'static str, String)>,
+    /// Docker's words if the machine cannot do it (moby, `daemon/daemon_unix.go`).
+    pub(super) discarded: &'static str,
+}
+
+/// All that `resources` limits, in the order in which it can be set. Devices are apart.
+pub(super) fn of(resources: &Resources) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    memory(resources, &mut limits);
+    processors(resources, &mut limits);
+    if let Some(limit) = resources.pids_limit.filter(|limit| *limit != 0) {
+        let value = without_limit_below(limit, 1, "max");
+        limits.push(Limit {
+            controller: Controller::Pids,
+            what: "PIDs limit",
+            version1: vec![("pids.max", value.clone())],
+            version2: vec![("pids.max", value)],
+            discarded: "Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.",
+        });
+    }
+    if let Some(weight) = resources.blkio_weight.filter(|weight| *weight != 0) {
+        // 10 to 1000 becomes 1 to 10000, as runc has it.
+        let wide = 1 + (u32::from(weight).saturating_sub(10)) * 9999 / 990;
+        limits.push(Limit {
+            controller: Controller::Io,
+            what: "Block I/O weight",
+            version1: vec![("blkio.weight|blkio.bfq.weight", weight.to_string())],
+            version2: vec![("io.bfq.weight|io.weight", wide.to_string())],
+            discarded: "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
+        });
+    }
+    limits
+}
+
+fn memory(resources: &Resources, limits: &mut Vec<Limit>) {
+    let controller = Controller::Memory;
+    if let Some(memory) = resources.memory.filter(|memory| *memory != 0) {
+        limits.push(Limit {
+            controller,
+            what: "Memory limit",
+            version1: vec![("memory.limit_in_bytes", without_limit_below(memory, 0, "-1"))],
+            version2: vec![("memory.max", without_limit_below(memory, 0, "max"))],
+            discarded: "Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
+        });
+    }
+    if let Some(both) = resources.memory_and_swap() {
+        let swap = if both < 0 {
+            both
+        } else {
+            both.saturating_sub(resources.memory.unwrap_or(0)).max(0)
+        };
+        limits.push(Limit {
+            controller,
+            what: "Swap limit",
+            version1: vec![("memory.memsw.limit_in_bytes", without_limit_below(both, 0, "-1"))],
+            version2: vec![("memory.swap.max", without_limit_below(swap, 0, "max"))],
+            discarded: "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.",
+        });
+    }
+    if let Some(goal) = resources.memory_reservation.filter(|goal| *goal != 0) {
+        limits.push(Limit {
+            controller,
+            what: "Memory reservation",
+            version1: vec![("memory.soft_limit_in_bytes", without_limit_below(goal, 0, "-1"))],
+            version2: vec![("memory.low", without_limit_below(goal, 0, "max"))],
+            discarded: "Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation discarded.",
+        });
+    }
+    if resources.oom_kill_disable {
+        limits.push(Limit {
+            controller,
+            what: "OomKillDisable",
+            version1: vec![("memory.oom_control", "1".to_owned())],
+            version2: Vec::new(),
+            discarded: "Your kernel does not support OomKillDisable. OomKillDisable discarded.",
+        });
+    }
+}
+
+fn processors(resources: &Resources, limits: &mut Vec<Limit>) {
+    let controller = Controller::Cpu;
+    if let Some(shares) = resources.cpu_shares.filter(|shares| *shares != 0) {
+        let shares = shares.clamp(2, 262_144);
+        // 2 to 262144 becomes 1 to 10000 (KEP 2254, as runc has it).
+        let weight = 1 + (shares - 2) * 9999 / 262_142;
+        limits.push(Limit {
+            controller,
+            what: "CPU shares",
+            version1: vec![("cpu.shares", shares.to_string())],
+            version2: vec![("cpu.weight", weight.to_string())],
+            discarded: "Your kernel does not support CPU shares or the cgroup is not mounted. Shares discarded.",
+        });
+    }
+    if let Some((quota, period)) = resources.bandwidth() {
+        let most = without_limit_below(quota, 0, "max");
+        limits.push(Limit {
+            controller,
+            what: "CPU period/quota",
+            version1: vec![
+                ("cpu.cfs_period_us", period.to_string()),
+                ("cpu.cfs_quota_us", without_limit_below(quota, 0, "-1")),
+            ],
+            version2: vec![("cpu.max", format!("{most} {period}"))],
+            discarded: "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.",
+        });
+    }
+    let sets = [
+        ("cpuset.cpus", "CPUset", &resources.cpuset_cpus),
+        (
+            "cpuset.mems",
+            "CPUset of memory nodes",
+            &resources.cpuset_mems,
+        ),
+    ];
+    for (file, what, value) in sets {
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            limits.push(Limit {
+                controller: Controller::Cpuset,
+                what,
+                version1: vec![(file, value.clone())],
+                version2: vec![(file, value.clone())],
+                discarded: "Your kernel does not support cpuset or the cgroup is not mounted. CPUset discarded.",
+            });
+        }
+    }
+}
+
+/// The number, or the word for "no limit" if it is less than `least`.
+fn without_limit_below(value: i64, least: i64, word: &str) -> String {
+    if value < least {
+        word.to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Files = &'static [(&'static str, &'static str)];
+
+    // What was asked, what is written in version 1, and in version 2.
+    const CASES: [(&str, Files, Files); 10] = [
+        ("{}", &[], &[]),
+        (
+            r#"{"memory": 8388608}"#,
+            &[
+                ("memory.limit_in_bytes", "8388608"),
+                ("memory.memsw.limit_in_bytes", "16777216"),
+            ],
+            &[("memory.max", "8388608"), ("memory.swap.max", "8388608")],
+        ),
+        (
+            r#"{"memory": 8388608, "memory_swap": -1}"#,
+            &[
+                ("memory.limit_in_bytes", "8388608"),
+                ("memory.memsw.limit_in_bytes", "-1"),
+            ],
+            &[("memory.max", "8388608"), ("memory.swap.max", "max")],
+        ),
+        (
+            r#"{"memory": 8388608, "memory_swap": 8388608, "memory_reservation": 7000000, "oom_kill_disable": true}"#,
+            &[
+                ("memory.limit_in_bytes", "8388608"),
+                ("memory.memsw.limit_in_bytes", "8388608"),
+                ("memory.soft_limit_in_bytes", "7000000"),
+                ("memory.oom_control", "1"),
+            ],
+            &[
+                ("memory.max", "8388608"),
+                ("memory.swap.max", "0"),
+                ("memory.low", "7000000"),
+            ],
+        ),
+        (
+            r#"{"cpu_shares": 1024}"#,
+            &[("cpu.shares", "1024")],
+            &[("cpu.weight", "39")],
+        ),
+        (
+            r#"{"nano_cpus": 500000000}"#,
+            &[
+                ("cpu.cfs_period_us", "100000"),
+                ("cpu.cfs_quota_us", "50000"),
+            ],
+            &[("cpu.max", "50000 100000")],
+        ),
+        (
+            r#"{"cpu_quota": -1}"#,
+            &[("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "-1")],
+            &[("cpu.max", "max 100000")],
+        ),
+        (
+            r#"{"pids_limit": -1, "cpuset_mems": "0"}"#,
+            &[("cpuset.mems", "0"), ("pids.max", "max")],
+            &[("cpuset.mems", "0"), ("pids.max", "max")],
+        ),
+        (
+            r#"{"pids_limit": 7}"#,
+            &[("pids.max", "7")],
+            &[("pids.max", "7")],
+        ),
+        (
+            r#"{"blkio_weight": 1000}"#,
+            &[("blkio.weight|blkio.bfq.weight", "1000")],
+            &[("io.bfq.weight|io.weight", "10000")],
+        ),
+    ];
+
+    #[test]
+    fn what_is_written_in_both_versions() {
+        for (json, version1, version2) in CASES {
+            let limits = of(&serde_json::from_str(json).unwrap());
+            let flat = |pick: fn(&Limit) -> &Vec<(&'static str, String)>| {
+                let all = limits.iter().flat_map(pick);
+                all.map(|(file, value)| (*file, value.clone()))
+                    .collect::<Vec<_>>()
+            };
+            let owned = |pairs: &[(&'static str, &str)]| {
+                let all = pairs.iter();
+                all.map(|(file, value)| (*file, (*value).to_owned()))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(flat(|limit| &limit.version1), owned(version1), "{json}");
+            assert_eq!(flat(|limit| &limit.version2), owned(version2), "{json}");
+        }
+    }
+}
