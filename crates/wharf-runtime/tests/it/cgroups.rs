@@ -98,7 +98,7 @@ fn privileged_a_group_is_made_found_again_and_removed() {
     let Some(mut group) = Group::new(test, r#"{"memory": 67108864, "pids_limit": 50}"#) else {
         return;
     };
-    let pid = group.run("sleep 1000").id();
+    let pid = group.run("exec sleep 1000").id();
     let kept = serde_json::to_string(&group.cgroup).unwrap();
     let again: Cgroup = serde_json::from_str(&kept).unwrap();
     assert_eq!(again, group.cgroup);
@@ -143,7 +143,7 @@ fn privileged_limits_hold_and_change() {
         ..Resources::default()
     };
     let hierarchies = group.hierarchies.clone();
-    let running = group.run("sleep 1000").id();
+    let running = group.run("exec sleep 1000").id();
     assert_eq!(
         group.cgroup.update(&hierarchies, &more).unwrap(),
         Vec::<String>::new()
@@ -153,7 +153,7 @@ fn privileged_limits_hold_and_change() {
     let allowed = std::fs::read_to_string(format!("/proc/{running}/status")).unwrap();
     assert!(
         allowed.contains("Cpus_allowed_list:\t0\n"),
-        "who ran before is held as well"
+        "who ran before is held as well: {allowed}"
     );
     // Down and up again: memory and swap depend on each other.
     for bytes in [64 << 20, 16 << 20, 128 << 20] {
