@@ -16,6 +16,7 @@ mod init;
 mod launch;
 mod logs;
 mod monitor;
+pub mod network;
 mod order;
 pub mod seccomp;
 mod spec;

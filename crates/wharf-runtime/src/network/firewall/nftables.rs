@@ -1,0 +1,116 @@
+//! The table in nft's language.
+
+use crate::network::bridge::BridgeNetwork;
+
+use super::PublishedPort;
+
+/// What is done with elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Add,
+    Delete,
+}
+
+/// The table with its sets and chains. What is there stays; the chains are filled anew, in one transaction with what follows.
+pub(super) fn tables(table: &str) -> String {
+    let mut script = format!("add table ip {table}\n");
+    let mut add = |line: &str| {
+        script += &line.replace('@', table);
+        script.push('\n');
+    };
+    // Networks: bridges that have them, those among them without a way out, pairs of a bridge with itself, and addresses.
+    add("add set ip @ bridges { type ifname; }");
+    add("add set ip @ internal { type ifname; }");
+    add("add set ip @ same { type ifname . ifname; }");
+    add("add set ip @ subnets { type ipv4_addr; flags interval; }");
+    // Ports: on every address of the host, and on one.
+    add("add map ip @ anywhere { type inet_proto . inet_service : ipv4_addr . inet_service; }");
+    add(
+        "add map ip @ at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }",
+    );
+    add("add chain ip @ prerouting { type nat hook prerouting priority dstnat; }");
+    add("add chain ip @ output { type nat hook output priority -100; }");
+    add("add chain ip @ postrouting { type nat hook postrouting priority srcnat; }");
+    add("add chain ip @ forward { type filter hook forward priority filter; }");
+    for chain in ["prerouting", "output", "postrouting", "forward"] {
+        add(&format!("flush chain ip @ {chain}"));
+    }
+    // Here the sign is nft's own, before the name of a set.
+    let mut rule = |chain: &str, rule: &str| {
+        script.extend(["add rule ip ", table, " ", chain, " ", rule, "\n"]);
+    };
+    let to_one = "dnat ip to ip daddr . meta l4proto . th dport map @at";
+    let to_any = "fib daddr type local dnat ip to meta l4proto . th dport map @anywhere";
+    rule("prerouting", to_one);
+    rule("prerouting", to_any);
+    // The host's loopback is served by the proxy: its addresses must not leave the host.
+    rule("output", &format!("ip daddr != 127.0.0.0/8 {to_one}"));
+    rule("output", &format!("ip daddr != 127.0.0.0/8 {to_any}"));
+    rule(
+        "postrouting",
+        "ip saddr @subnets oifname != @bridges masquerade",
+    );
+    // A container that asks for a port of its own network through the host: the answer has to come back through the host.
+    rule(
+        "postrouting",
+        "ip saddr @subnets oifname @bridges ct status dnat masquerade",
+    );
+    rule("forward", "ct state established,related accept");
+    rule("forward", "iifname . oifname @same accept");
+    rule("forward", "iifname @internal drop");
+    rule("forward", "oifname @internal drop");
+    rule("forward", "oifname @bridges ct status dnat accept");
+    rule("forward", "oifname @bridges drop");
+    script
+}
+
+/// Adds or deletes a network.
+pub(super) fn network(verb: Verb, table: &str, network: &BridgeNetwork) -> String {
+    let device = format!("\"{}\"", network.device);
+    let mut elements = vec![
+        ("bridges", device.clone()),
+        ("same", format!("{device} . {device}")),
+    ];
+    if network.internal {
+        elements.push(("internal", device));
+    } else {
+        elements.push(("subnets", network.subnet.trunc().to_string()));
+    }
+    let elements = elements.into_iter();
+    let lines: Vec<String> = elements
+        .map(|(set, element)| lines(verb, &format!("element ip {table} {set} {{ {element} }}")))
+        .collect();
+    lines.concat()
+}
+
+/// Adds or deletes ports.
+pub(super) fn ports(verb: Verb, table: &str, published: &[PublishedPort]) -> String {
+    let element = |port: &PublishedPort| {
+        let PublishedPort {
+            host_ip,
+            host_port,
+            container,
+            protocol,
+        } = port;
+        let target = format!("{} . {}", container.ip(), container.port());
+        let (map, key) = if host_ip.is_unspecified() {
+            ("anywhere", format!("{protocol} . {host_port}"))
+        } else {
+            ("at", format!("{host_ip} . {protocol} . {host_port}"))
+        };
+        lines(
+            verb,
+            &format!("element ip {table} {map} {{ {key} : {target} }}"),
+        )
+    };
+    let lines: Vec<String> = published.iter().map(element).collect();
+    lines.concat()
+}
+
+/// What is deleted is added first: that is nothing if it is there, and if it is not, deleting succeeds all the same.
+fn lines(verb: Verb, element: &str) -> String {
+    match verb {
+        Verb::Add => format!("add {element}\n"),
+        Verb::Delete => format!("add {element}\ndelete {element}\n"),
+    }
+}

@@ -1,0 +1,389 @@
+//! Networks of this machine, with containers that are processes with a network namespace and nothing else.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use super::netlink::Netlink;
+use super::{
+    BridgeNetwork, Endpoint, Firewall, NetworkNamespace, PortProtocol, PublishedPort,
+    routed_networks,
+};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Long enough for a packet on this machine, short enough to wait for one that is dropped.
+const DROPPED: Duration = Duration::from_millis(300);
+
+/// A process in a network namespace of its own.
+struct Container {
+    process: Child,
+    namespace: NetworkNamespace,
+    address: Ipv4Addr,
+}
+
+impl Container {
+    fn new(address: Ipv4Addr) -> Self {
+        let mut process = Command::new("unshare")
+            .args(["--net", "sh", "-c", "echo ready; exec sleep 1000"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        process
+            .stdout
+            .take()
+            .unwrap()
+            .read_exact(&mut ready)
+            .unwrap();
+        let namespace = NetworkNamespace::of_process(process.id()).unwrap();
+        Self {
+            process,
+            namespace,
+            address,
+        }
+    }
+
+    /// Answers each client with the address that it sees the client have.
+    fn serve(&self, port: u16) {
+        let listener = self
+            .namespace
+            .inside(|| TcpListener::bind((self.address, port)));
+        let listener = listener.unwrap();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, peer)) = listener.accept() {
+                drop(stream.write_all(peer.ip().to_string().as_bytes()));
+            }
+        });
+    }
+
+    fn ask(&self, address: Ipv4Addr, port: u16, patience: Duration) -> io::Result<String> {
+        self.namespace.inside(|| ask(address, port, patience))
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn ask(address: Ipv4Addr, port: u16, patience: Duration) -> io::Result<String> {
+    let address = SocketAddr::from((address, port));
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The networks of one test, removed with it.
+struct Networks {
+    firewall: Firewall,
+    networks: Vec<BridgeNetwork>,
+    /// One without rules: a stranger's.
+    outside: BridgeNetwork,
+    /// Ports of the host that no other test uses.
+    port: u16,
+}
+
+impl Networks {
+    /// Nothing where it cannot be tried, which is said.
+    fn new(test: &str, iptables: bool) -> Option<Self> {
+        static COUNT: AtomicU8 = AtomicU8::new(0);
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED {test}: networks belong to root");
+            return None;
+        }
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("wt{}x{count}", std::process::id());
+        let mut firewall = Firewall::named(&name);
+        if iptables {
+            firewall = firewall.without_nftables();
+        }
+        if !firewall.publishes() {
+            println!("SKIPPED {test}: neither nft nor iptables");
+            return None;
+        }
+        // Two tests have no subnet in common, nor two runs at once.
+        let third = u8::try_from(std::process::id() % 250).unwrap();
+        let network = |letter: &str, place: u8, internal: bool| BridgeNetwork {
+            device: format!("{name}{letter}"),
+            subnet: format!("10.{}.{third}.0/24", 100 + count * 8 + place)
+                .parse()
+                .unwrap(),
+            gateway: Ipv4Addr::new(10, 100 + count * 8 + place, third, 1),
+            mtu: 1400,
+            internal,
+        };
+        let made = Self {
+            firewall,
+            networks: vec![
+                network("a", 0, false),
+                network("b", 1, false),
+                network("i", 2, true),
+            ],
+            outside: network("o", 3, false),
+            port: 41_000 + u16::from(count) * 10,
+        };
+        let mut netlink = Netlink::open().unwrap();
+        let outside = &made.outside;
+        netlink
+            .add_bridge(&outside.device, 1400, [2, 0, 0, 0, 0, 1])
+            .unwrap();
+        let bridge = netlink.link(&outside.device).unwrap().unwrap();
+        netlink
+            .add_address(bridge, outside.gateway, outside.subnet)
+            .unwrap();
+        netlink.set_up(bridge).unwrap();
+        for network in &made.networks {
+            assert_eq!(
+                network.ensure(&made.firewall).unwrap(),
+                Vec::<String>::new()
+            );
+            network.ensure(&made.firewall).unwrap();
+        }
+        Some(made)
+    }
+}
+
+/// A container with the address that ends so.
+fn connect(network: &BridgeNetwork, last: u8) -> Container {
+    let [a, b, c, _] = network.gateway.octets();
+    let container = Container::new(Ipv4Addr::new(a, b, c, last));
+    let endpoint = endpoint(network, container.address);
+    network.connect(&endpoint, &container.namespace).unwrap();
+    container
+}
+
+fn endpoint(network: &BridgeNetwork, address: Ipv4Addr) -> Endpoint {
+    Endpoint {
+        host_device: format!("{}{}", network.device, address.octets()[3]),
+        device: "eth0".to_owned(),
+        address,
+        default_route: true,
+    }
+}
+
+impl Drop for Networks {
+    fn drop(&mut self) {
+        for network in &self.networks {
+            if let Err(error) = network.remove(&self.firewall) {
+                println!("{error}");
+            }
+        }
+        if let Err(error) = self.firewall.remove_all() {
+            println!("{error}");
+        }
+        let mut netlink = Netlink::open().unwrap();
+        if let Ok(Some(link)) = netlink.link(&self.outside.device) {
+            drop(netlink.remove_link(link));
+        }
+    }
+}
+
+fn packets_go_where_they_may(test: &str, iptables: bool) {
+    let Some(networks) = Networks::new(test, iptables) else {
+        return;
+    };
+    let [a, b, internal] = networks.networks.as_slice() else {
+        panic!("three networks");
+    };
+    let (one, two, other) = (connect(a, 2), connect(a, 3), connect(b, 2));
+    let (hidden, hidden_too) = (connect(internal, 2), connect(internal, 3));
+    let world = connect(&networks.outside, 2);
+    for container in [&one, &two, &other, &hidden, &world] {
+        container.serve(80);
+    }
+    // With each other, and with the host.
+    assert_eq!(
+        two.ask(one.address, 80, PATIENCE).unwrap(),
+        two.address.to_string()
+    );
+    assert_eq!(
+        ask(one.address, 80, PATIENCE).unwrap(),
+        a.gateway.to_string()
+    );
+    assert_eq!(
+        hidden_too.ask(hidden.address, 80, PATIENCE).unwrap(),
+        hidden_too.address.to_string()
+    );
+    // Out, as the host; not from an internal network.
+    let seen = one.ask(world.address, 80, PATIENCE).unwrap();
+    assert_eq!(seen, networks.outside.gateway.to_string());
+    hidden.ask(world.address, 80, DROPPED).unwrap_err();
+    // Not from network to network, and not from outside past the published ports.
+    other.ask(one.address, 80, DROPPED).unwrap_err();
+    one.ask(other.address, 80, DROPPED).unwrap_err();
+    world.ask(one.address, 80, DROPPED).unwrap_err();
+    one.ask(hidden.address, 80, DROPPED).unwrap_err();
+    // Published: on all addresses, and on one.
+    let publish = |host_ip, host_port| PublishedPort {
+        host_ip,
+        host_port,
+        container: SocketAddrV4::new(one.address, 80),
+        protocol: PortProtocol::Tcp,
+    };
+    let ports = [
+        publish(Ipv4Addr::UNSPECIFIED, networks.port),
+        publish(networks.outside.gateway, networks.port + 1),
+    ];
+    networks.firewall.publish(a, &ports).unwrap();
+    let host = networks.outside.gateway;
+    for port in [networks.port, networks.port + 1] {
+        assert_eq!(
+            world.ask(host, port, PATIENCE).unwrap(),
+            world.address.to_string(),
+            "{port}"
+        );
+        assert_eq!(
+            ask(host, port, PATIENCE).unwrap(),
+            host.to_string(),
+            "{port}"
+        );
+        // From the network itself, by way of the host, even from the container that serves it.
+        for client in [&one, &two] {
+            assert_eq!(
+                client.ask(host, port, PATIENCE).unwrap(),
+                a.gateway.to_string(),
+                "{port}"
+            );
+        }
+        other.ask(host, port, PATIENCE).unwrap();
+    }
+    other.ask(b.gateway, networks.port, PATIENCE).unwrap();
+    other
+        .ask(b.gateway, networks.port + 1, DROPPED)
+        .unwrap_err();
+    networks.firewall.unpublish(a, &ports).unwrap();
+    networks.firewall.unpublish(a, &ports).unwrap();
+    world.ask(host, networks.port, DROPPED).unwrap_err();
+}
+
+#[test]
+fn privileged_packets_go_where_they_may_by_nft() {
+    packets_go_where_they_may("privileged_packets_go_where_they_may_by_nft", false);
+}
+
+#[test]
+fn privileged_packets_go_where_they_may_by_iptables() {
+    packets_go_where_they_may("privileged_packets_go_where_they_may_by_iptables", true);
+}
+
+#[test]
+fn privileged_a_container_is_set_up_and_taken_out() {
+    let Some(networks) = Networks::new("privileged_a_container_is_set_up_and_taken_out", false)
+    else {
+        return;
+    };
+    let network = &networks.networks[0];
+    assert!(routed_networks().unwrap().contains(&network.subnet));
+    let container = connect(network, 9);
+    let inside = |arguments: &[&str]| {
+        let pid = container.process.id().to_string();
+        let output = Command::new("nsenter")
+            .args(["-t", &pid, "-n", "ip"])
+            .args(arguments)
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let shown = inside(&["addr"]);
+    let [a, b, c, _] = network.gateway.octets();
+    for part in [
+        "lo: <LOOPBACK,UP,LOWER_UP>".to_owned(),
+        "eth0@".to_owned(),
+        "mtu 1400".to_owned(),
+        format!("link/ether 02:42:{a:02x}:{b:02x}:{c:02x}:09"),
+        format!(
+            "inet {}/24 brd {a}.{b}.{c}.255 scope global eth0",
+            container.address
+        ),
+    ] {
+        assert!(shown.contains(&part), "{part} is not in\n{shown}");
+    }
+    assert!(!shown.contains("inet6 fe80"), "{shown}");
+    assert_eq!(
+        inside(&["route", "show", "default"]),
+        format!("default via {} dev eth0 \n", network.gateway)
+    );
+    // Again over what was left, out, and out once more.
+    let endpoint = endpoint(network, container.address);
+    network.connect(&endpoint, &container.namespace).unwrap();
+    network.disconnect(&endpoint).unwrap();
+    assert!(!inside(&["addr"]).contains("eth0"));
+    network.disconnect(&endpoint).unwrap();
+    // A network that is gone is said to be.
+    network.remove(&networks.firewall).unwrap();
+    network.remove(&networks.firewall).unwrap();
+    let error = network
+        .connect(&endpoint, &container.namespace)
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot connect a container to the bridge wt"),
+        "{error}"
+    );
+}
+
+// Rules that somebody flushed come back with the next port.
+#[test]
+fn privileged_ports_survive_a_flush() {
+    let Some(networks) = Networks::new("privileged_ports_survive_a_flush", false) else {
+        return;
+    };
+    let network = &networks.networks[0];
+    let container = connect(network, 2);
+    container.serve(80);
+    networks.firewall.remove_all().unwrap();
+    let port = PublishedPort {
+        host_ip: Ipv4Addr::UNSPECIFIED,
+        host_port: networks.port,
+        container: SocketAddrV4::new(container.address, 80),
+        protocol: PortProtocol::Tcp,
+    };
+    networks.firewall.publish(network, &[port]).unwrap();
+    ask(networks.outside.gateway, networks.port, PATIENCE).unwrap();
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p wharf-runtime what_a_cable_costs -- --ignored --nocapture"]
+fn privileged_what_a_cable_costs() {
+    let Some(networks) = Networks::new("privileged_what_a_cable_costs", false) else {
+        return;
+    };
+    let network = &networks.networks[0];
+    let [a, b, c, _] = network.gateway.octets();
+    let container = Container::new(Ipv4Addr::new(a, b, c, 2));
+    let endpoint = endpoint(network, container.address);
+    let port = PublishedPort {
+        host_ip: Ipv4Addr::UNSPECIFIED,
+        host_port: networks.port,
+        container: SocketAddrV4::new(container.address, 80),
+        protocol: PortProtocol::Tcp,
+    };
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let mut steps = Vec::new();
+        let mut step = |work: &dyn Fn()| {
+            let begun = std::time::Instant::now();
+            work();
+            steps.push(begun.elapsed());
+        };
+        step(&|| network.ensure(&networks.firewall).map(drop).unwrap());
+        step(&|| network.connect(&endpoint, &container.namespace).unwrap());
+        step(&|| networks.firewall.publish(network, &[port]).unwrap());
+        step(&|| networks.firewall.unpublish(network, &[port]).unwrap());
+        step(&|| network.disconnect(&endpoint).unwrap());
+        times.push(steps);
+    }
+    let names = ["ensure", "connect", "publish", "unpublish", "disconnect"];
+    for (place, what) in names.into_iter().enumerate() {
+        let mut all: Vec<_> = times.iter().map(|times| times[place]).collect();
+        all.sort();
+        println!("{what}: median {:?}, 95 % {:?}", all[25], all[47]);
+    }
+}
