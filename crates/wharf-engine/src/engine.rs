@@ -32,6 +32,28 @@ pub struct EngineSettings {
     pub credentials: Arc<dyn CredentialSource>,
     /// Where times come from.
     pub clock: Clock,
+    /// The ordinary user whose containers these are; `None` for root, whose containers are root's.
+    pub caller: Option<Caller>,
+    /// What watches containers: the number of the container follows the arguments.
+    pub monitor: MonitorProgram,
+}
+
+/// An ordinary user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// User id.
+    pub user: u32,
+    /// Group id.
+    pub group: u32,
+}
+
+/// How a container's monitor is started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MonitorProgram {
+    /// The program.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
 }
 
 /// Every operation on images, for one store. The store is opened by the first operation that needs it.

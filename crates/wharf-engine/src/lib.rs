@@ -5,6 +5,7 @@
 //! between the two worlds is `blocking.rs`.
 
 mod blocking;
+mod containers;
 mod engine;
 mod error;
 mod images;
@@ -15,7 +16,12 @@ mod registry_endpoint;
 mod system;
 mod telling;
 
-pub use engine::{Engine, EngineSettings};
+pub use containers::{
+    Container, ContainerConfig, ContainerRecord, CreateRequest, DeviceMapping, ExecRequest,
+    HostConfig, LogConfig, MountConfig, MountPoint, PortPlace, RestartPolicyConfig, UlimitConfig,
+    Volume, parse_size,
+};
+pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;
 pub use images::{
     HistoryRow, ImageInspect, ImageTree, ImportRequest, LoadInput, LoadRequest, LoadedImage,

@@ -60,7 +60,8 @@ pub use remove::{
 };
 pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
 pub use snapshots::{
-    MountError, MountMode, Mounted, MountsError, NamespaceError, UnmountError, enter_user_namespace,
+    LayerTrees, MountError, MountMode, Mounted, MountsError, NamespaceError, UnmountError,
+    enter_user_namespace,
 };
 pub use store::{Access, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
 pub use usage::{DiskUsage, UsageError};

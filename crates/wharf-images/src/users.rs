@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use wharf_oci::ImageId;
 
-use crate::records::{Durability, RecordsError};
+use crate::records::{Durability, RecordsError, Session};
 use crate::store::ImageStore;
 
 /// What kind of thing uses an image.
@@ -45,12 +45,55 @@ pub enum UserError {
         /// Its ID.
         id: String,
     },
+    /// Another user of the same kind has the name.
+    #[error("the name {name:?} is already in use by {kind} {id:?}")]
+    NameTaken {
+        /// Its kind.
+        kind: UserKind,
+        /// The name.
+        name: String,
+        /// The ID of whoever has it.
+        id: String,
+    },
     /// The records failed.
     #[error(transparent)]
     Records(#[from] RecordsError),
 }
 
 impl ImageStore {
+    /// As [`ImageStore::add_user`], but its name must be nobody else's among users of its kind.
+    pub fn add_named_user(&self, image: ImageId, user: &ImageUser) -> Result<(), UserError> {
+        self.shared.records.write(Durability::Durable, |session| {
+            if session.image(image)?.is_none() {
+                return Err(UserError::NoSuchImage(image));
+            }
+            check_name(session, user.kind, &user.id, &user.name)?;
+            session.put_user(image, user)?;
+            Ok(())
+        })
+    }
+
+    /// Gives a user another name, which must be nobody else's among users of its kind.
+    pub fn rename_user(&self, kind: UserKind, id: &str, name: &str) -> Result<(), UserError> {
+        self.shared.records.write(Durability::Durable, |session| {
+            check_name(session, kind, id, name)?;
+            if session.rename_user(kind, id, name)? {
+                return Ok(());
+            }
+            Err(UserError::NoSuchUser {
+                kind,
+                id: id.to_owned(),
+            })
+        })
+    }
+
+    /// All users of a kind, with the images that they stand on; in the order of their IDs.
+    pub fn users_of_kind(&self, kind: UserKind) -> Result<Vec<(ImageId, ImageUser)>, RecordsError> {
+        self.shared
+            .records
+            .read(|session| session.users_of_kind(kind))
+    }
+
     /// Records that `user` stands on `image`. A user stands on one image; recording it again moves it.
     pub fn add_user(&self, image: ImageId, user: &ImageUser) -> Result<(), UserError> {
         self.shared.records.write(Durability::Durable, |session| {
@@ -69,7 +112,8 @@ impl ImageStore {
         id: &str,
         running: bool,
     ) -> Result<(), UserError> {
-        self.shared.records.write(Durability::Durable, |session| {
+        // After a reboot nothing runs, whatever is recorded.
+        self.shared.records.write(Durability::Volatile, |session| {
             if session.set_running(kind, id, running)? {
                 return Ok(());
             }
@@ -94,6 +138,22 @@ impl ImageStore {
     /// The users of `image`, running ones first.
     pub fn users_of(&self, image: ImageId) -> Result<Vec<ImageUser>, RecordsError> {
         self.shared.records.read(|session| session.users_of(image))
+    }
+}
+
+fn check_name(
+    session: &Session<'_>,
+    kind: UserKind,
+    id: &str,
+    name: &str,
+) -> Result<(), UserError> {
+    match session.user_named(kind, name)? {
+        Some(other) if other != id => Err(UserError::NameTaken {
+            kind,
+            name: name.to_owned(),
+            id: other,
+        }),
+        _ => Ok(()),
     }
 }
 

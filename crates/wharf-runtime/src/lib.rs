@@ -7,10 +7,12 @@
 //! asks stands in `sys`, the only `unsafe` of the workspace.
 
 mod accounts;
+mod attach;
 mod capabilities;
 pub mod cgroups;
 mod client;
 mod exec;
+mod exec_streams;
 mod frames;
 mod init;
 mod launch;
@@ -19,6 +21,7 @@ mod monitor;
 pub mod network;
 mod order;
 pub mod seccomp;
+mod signals;
 mod spec;
 mod state;
 #[expect(
@@ -28,13 +31,18 @@ mod state;
 mod sys;
 
 pub use accounts::{Account, AccountError, find_account};
+pub use attach::{
+    AttachEnd, AttachOptions, InvalidDetachKeys, attach, parse_detach_keys, terminal_size,
+};
 pub use capabilities::{Capability, CapabilitySet, UnknownCapability};
 pub use client::{MonitorClient, MonitorClientError};
 pub use exec::{ExecTarget, exec};
+pub use exec_streams::connect_exec;
 pub use launch::{ChildIo, LaunchError, Launched, launch};
 pub use logs::{LogEntry, LogReader, OutputStream};
 pub use monitor::{MonitorError, MonitorHost, run_monitor};
 pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
+pub use signals::{InvalidSignal, parse_signal};
 pub use spec::{
     ContainerSpec, DeviceSpec, IdMapping, IdRange, LimitSpec, MountSource, MountSpec,
     NamespaceChoice, NamespaceSpec, ProcessSpec, Propagation, RootSpec, SeccompChoice,

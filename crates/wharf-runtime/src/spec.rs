@@ -133,6 +133,8 @@ pub enum MountSource {
         recursive: bool,
         /// How mounts made later on one side show on the other.
         propagation: Propagation,
+        /// Whether a source that is empty takes what the container's root has at the place: as a new volume does.
+        copy_up: bool,
     },
     /// A new file system of this type, with options such as `mode=755`.
     FileSystem {

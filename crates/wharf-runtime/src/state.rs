@@ -206,6 +206,18 @@ impl ContainerFolder {
         }
     }
 
+    /// Waits until nobody runs the container.
+    pub fn wait_for_end(&self) -> Result<(), FolderError> {
+        let path = self.0.join("lock");
+        let file = match File::open(&path) {
+            // It never ran, or is gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(io_error(&path))?,
+        };
+        rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockShared))
+            .map_err(|error| io_error(&path)(error.into()))
+    }
+
     /// What is known of its life, put right where its monitor died: then it has ended too.
     pub fn state(&self) -> Result<ContainerState, FolderError> {
         let state = self.recorded_state()?;

@@ -181,6 +181,15 @@ impl Environment {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 
+    /// A variable by whatever name, for `--env NAME` of a container: the value that it has here.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the environment"
+    )]
+    pub(crate) fn passed_on(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
     /// A variable that `--build-arg NAME` names without a value; an empty one is a value.
     #[expect(
         clippy::disallowed_methods,

@@ -35,9 +35,22 @@ pub(crate) struct Progress {
     drawing: Mutex<Drawing>,
     notes: Mutex<Vec<String>>,
     began: AtomicBool,
+    to_stderr: bool,
 }
 
 impl Progress {
+    /// A display on the printer's stderr, for a command whose stdout is somebody else's.
+    pub(crate) fn new_to_stderr(printer: &Arc<Printer>, shown: Shown) -> Arc<Self> {
+        Arc::new(Self {
+            printer: Arc::clone(printer),
+            shown,
+            drawing: Mutex::new(Drawing::new(None)),
+            notes: Mutex::default(),
+            began: AtomicBool::new(false),
+            to_stderr: true,
+        })
+    }
+
     /// A display on the printer's stdout.
     pub(crate) fn new(printer: &Arc<Printer>, shown: Shown) -> Arc<Self> {
         let drawing = Drawing::new(printer.is_terminal().then(|| printer.terminal_columns()));
@@ -48,6 +61,7 @@ impl Progress {
             drawing: Mutex::new(drawing),
             notes: Mutex::default(),
             began: AtomicBool::new(false),
+            to_stderr: false,
         })
     }
 
@@ -91,7 +105,10 @@ impl Progress {
         }
         // Printed under the lock: what two threads draw must not mix.
         let mut drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.printer.out(&drawing.draw(event)) {
+        let text = drawing.draw(event);
+        if self.to_stderr {
+            self.printer.error(&text);
+        } else if let Err(error) = self.printer.out(&text) {
             tracing::debug!(%error, "progress is not shown"); // the transfer goes on without a reader
         }
     }

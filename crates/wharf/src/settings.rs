@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharf_engine::EngineSettings;
+use wharf_engine::{Caller, EngineSettings, MonitorProgram};
 use wharf_images::{Clock, Flavour};
 use wharf_layers::Limits;
 use wharf_oci::Platform;
@@ -27,6 +27,20 @@ pub(crate) fn engine_settings(session: &Session) -> EngineSettings {
         client: client_config(session),
         credentials: Arc::new(session.credential_files()),
         clock: Clock::system(),
+        caller: (!session.is_machine_root()).then(|| Caller {
+            user: rustix::process::geteuid().as_raw(),
+            group: rustix::process::getegid().as_raw(),
+        }),
+        monitor: monitor_program(session),
+    }
+}
+
+/// This very program, with what it needs to find the same store.
+fn monitor_program(session: &Session) -> MonitorProgram {
+    let root = session.configuration().root.to_string_lossy().into_owned();
+    MonitorProgram {
+        path: "/proc/self/exe".into(),
+        arguments: vec!["--root".to_owned(), root, "container-monitor".to_owned()],
     }
 }
 

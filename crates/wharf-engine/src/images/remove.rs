@@ -12,6 +12,7 @@ impl Engine {
         text: &str,
         options: RemoveOptions,
     ) -> Result<Vec<RemoveEvent>, EngineError> {
+        self.refresh_containers()?;
         self.store()?.remove(text, options).map_err(classify)
     }
 }

@@ -36,6 +36,47 @@ impl Session<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// All users of a kind, and the images that they stand on; in the order of their IDs.
+    pub(crate) fn users_of_kind(
+        &self,
+        kind: UserKind,
+    ) -> Result<Vec<(ImageId, ImageUser)>, RecordsError> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT kind, user, name, running, image FROM image_users WHERE kind = ?1 ORDER BY user",
+        )?;
+        let rows = statement.query_map([kind.as_str()], |row| {
+            Ok((parsed(row, 4)?, image_user(row)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The ID of the user of that kind and name.
+    pub(crate) fn user_named(
+        &self,
+        kind: UserKind,
+        name: &str,
+    ) -> Result<Option<String>, RecordsError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT user FROM image_users WHERE kind = ?1 AND name = ?2")?;
+        let found = statement.query_row(params![kind.as_str(), name], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    /// Gives a user another name; whether it is known at all.
+    pub(crate) fn rename_user(
+        &self,
+        kind: UserKind,
+        id: &str,
+        name: &str,
+    ) -> Result<bool, RecordsError> {
+        let changed = self.0.execute(
+            "UPDATE image_users SET name = ?3 WHERE kind = ?1 AND user = ?2",
+            params![kind.as_str(), id, name],
+        )?;
+        Ok(changed > 0)
+    }
+
     /// How many users each used image has.
     pub(crate) fn user_counts(&self) -> Result<HashMap<ImageId, u64>, RecordsError> {
         let mut statement = self

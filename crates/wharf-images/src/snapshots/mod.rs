@@ -4,6 +4,6 @@ mod mounts;
 mod namespace;
 mod table;
 
-pub use mounts::{MountError, MountMode, Mounted, UnmountError};
+pub use mounts::{LayerTrees, MountError, MountMode, Mounted, UnmountError};
 pub use namespace::{NamespaceError, enter_user_namespace};
 pub use table::MountsError;

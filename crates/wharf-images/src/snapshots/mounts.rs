@@ -32,6 +32,15 @@ pub enum MountMode {
     },
 }
 
+/// What an image is the union of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerTrees {
+    /// Trees of layers from the top down, each once.
+    pub lowers: Vec<PathBuf>,
+    /// An empty folder, since overlayfs wants two layers at least.
+    pub empty: PathBuf,
+}
+
 /// One mounted image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mounted {
@@ -177,6 +186,26 @@ impl ImageStore {
                 Err(_) => session.delete_mount(&row),
             })?;
         outcome.map(|()| Mounted::from(row))
+    }
+
+    /// The trees that `image` is the union of, from the top down, and an empty folder beside them: for a container, whose use of the
+    /// image is recorded, so that they stay even if the image goes.
+    pub fn layer_trees(&self, image: ImageId) -> Result<LayerTrees, MountError> {
+        let layers = self.shared.records.read::<_, MountError>(|session| {
+            visible_layers(session, image, &session.layers_of(image)?)
+        })?;
+        let mut lowers = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let tree = self.layer_tree(layer);
+            if !tree.is_dir() {
+                return Err(MountError::MissingLayer { image, layer });
+            }
+            lowers.push(tree);
+        }
+        Ok(LayerTrees {
+            lowers,
+            empty: self.shared.layers().join("empty/fs"),
+        })
     }
 
     /// Unmounts the image at `target`, and tells what it was.

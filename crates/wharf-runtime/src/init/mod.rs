@@ -1,5 +1,6 @@
 //! What a new process does until it is the container's program.
 
+mod copy_up;
 mod devices;
 mod first_process;
 mod identity;

@@ -11,7 +11,7 @@ use rustix::mount::{
 };
 
 use super::tree::{attach, detached, make_file, make_folder, open_inside};
-use super::{InitError, during};
+use super::{InitError, copy_up, during};
 use crate::spec::{MountSource, MountSpec, Propagation};
 use crate::sys::{MountChange, change_mount};
 
@@ -26,7 +26,13 @@ pub(super) fn mount(root: &OwnedFd, mount: &MountSpec) -> Result<(), InitError> 
             source,
             recursive,
             propagation,
-        } => bind(root, mount, source, *recursive, *propagation),
+            copy_up,
+        } => {
+            if *copy_up {
+                copy_up::fill(root, &mount.target, source)?;
+            }
+            bind(root, mount, source, *recursive, *propagation)
+        }
         MountSource::FileSystem {
             kind,
             options,

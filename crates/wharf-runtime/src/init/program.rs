@@ -51,6 +51,7 @@ pub(super) fn execute(
         rustix::thread::set_no_new_privs(true).map_err(during("forbid new privileges"))?;
         filter.as_ref().map_or(Ok(()), load)?;
     }
+    sys::restore_signals().map_err(during("restore signals"))?;
     let error = Command::new(&program)
         .arg0(name)
         .args(arguments)

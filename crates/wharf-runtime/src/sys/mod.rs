@@ -13,6 +13,7 @@ pub(crate) use interface::loopback_up;
 pub(crate) use mount_attributes::{MountChange, change_mount};
 pub(crate) use seccomp::load_filter;
 pub(crate) use signals::{
-    CHILD_CHANGED, HANG_UP, KILL, TERMINATE, block_signals, next_signal, pending_signals,
-    signal_descriptor, signal_descriptor_process, signal_process,
+    CHILD_CHANGED, HANG_UP, INTERRUPT, IS_OURS_ALONE, KILL, TERMINATE, WINDOW_CHANGED,
+    block_signals, block_these, next_signal, pending_signals, restore_signals, signal_descriptor,
+    signal_descriptor_process, signal_process,
 };

@@ -101,3 +101,46 @@ pub(crate) fn pending_signals(descriptor: &OwnedFd) -> Vec<i32> {
     }
     signals
 }
+
+/// `SIGINT`.
+pub(crate) const INTERRUPT: i32 = libc::SIGINT;
+/// `SIGWINCH`.
+pub(crate) const WINDOW_CHANGED: i32 = libc::SIGWINCH;
+/// Signals that mean this process and nobody behind it.
+pub(crate) const IS_OURS_ALONE: [i32; 5] = [
+    libc::SIGCHLD,
+    libc::SIGPIPE,
+    libc::SIGURG,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+
+/// Blocks these signals, beside those that are blocked already.
+pub(crate) fn block_these(signals: &[i32]) -> io::Result<BlockedSignals> {
+    // SAFETY: all zeros are a valid set, which the calls write or read; `sigaddset` takes any number.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        for signal in signals {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(BlockedSignals(set))
+    }
+}
+
+/// Gives every signal back its usual meaning and unblocks it, as a program expects that is started.
+pub(crate) fn restore_signals() -> io::Result<()> {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: `signal` takes a number and the usual action. Of those that cannot be changed it says so, and they are usual.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: all zeros are a valid set, `sigemptyset` writes it and `sigprocmask` reads it.
+    let result = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut())
+    };
+    check(result)
+}

@@ -32,6 +32,8 @@ pub(crate) struct Flag {
     pub(crate) usage: &'static str,
     /// Whether help leaves it out.
     pub(crate) hidden: bool,
+    /// What help calls its value, where the kind does not say it: `bytes`.
+    value: &'static str,
 }
 
 impl Flag {
@@ -78,6 +80,11 @@ impl Flag {
         Self { default, ..self }
     }
 
+    /// The same, whose value help calls so.
+    pub(crate) const fn takes(self, value: &'static str) -> Self {
+        Self { value, ..self }
+    }
+
     /// The same, left out of help and completion.
     pub(crate) const fn hidden(self) -> Self {
         Self {
@@ -94,12 +101,14 @@ impl Flag {
             default: "",
             usage,
             hidden: false,
+            value: "",
         }
     }
 
     /// The word that help prints for its value; empty for switches.
     pub(crate) fn value_name(&self) -> &'static str {
         match self.kind {
+            _ if !self.value.is_empty() => self.value,
             FlagKind::Switch => "",
             FlagKind::Text => "string",
             FlagKind::Number => "int",
@@ -107,6 +116,11 @@ impl Flag {
             FlagKind::CommaList => "strings",
             FlagKind::Filter => "filter",
         }
+    }
+
+    /// Whether help calls its value by a word of its own; then its default stands without quotes.
+    pub(crate) fn has_own_value_name(&self) -> bool {
+        !self.value.is_empty()
     }
 
     /// Its name in errors about its value: `-q, --quiet` or `--platform`.

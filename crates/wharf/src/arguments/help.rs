@@ -76,7 +76,9 @@ pub(super) fn flag_column(flag: &Flag) -> String {
 pub(super) fn flag_usage(flag: &Flag) -> String {
     match (flag.default, flag.kind) {
         ("", _) => flag.usage.to_owned(),
-        (default, FlagKind::Text) => format!("{} (default {})", flag.usage, quoted(default)),
+        (default, FlagKind::Text) if !flag.has_own_value_name() => {
+            format!("{} (default {})", flag.usage, quoted(default))
+        }
         (default, _) => format!("{} (default {default})", flag.usage),
     }
 }

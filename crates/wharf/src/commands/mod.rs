@@ -3,6 +3,7 @@
 
 pub(crate) mod build;
 mod buildx;
+mod container;
 mod format_option;
 pub(crate) mod global_options;
 pub(crate) mod image;

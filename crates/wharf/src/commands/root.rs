@@ -3,7 +3,9 @@
 use crate::arguments::{Command, Group};
 
 use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
-use super::{build, buildx, image, manifest, program, registry, registry_server, system};
+use super::{
+    build, buildx, container, image, manifest, program, registry, registry_server, system,
+};
 
 /// `wharf`, with everything below it.
 pub(crate) static ROOT: Command = Command {
@@ -21,6 +23,20 @@ pub(crate) static ROOT: Command = Command {
     ],
     subcommands: &[
         // Common
+        Command {
+            group: Group::Common,
+            ..container::alone::RUN
+        },
+        Command {
+            group: Group::Common,
+            ..container::alone::EXEC
+        },
+        Command {
+            name: "ps",
+            group: Group::Common,
+            other_names: &[],
+            ..container::alone::LIST
+        },
         Command {
             group: Group::Common,
             ..build::COMMAND
@@ -66,6 +82,10 @@ pub(crate) static ROOT: Command = Command {
         },
         Command {
             group: Group::Management,
+            ..container::COMMAND
+        },
+        Command {
+            group: Group::Management,
             ..image::COMMAND
         },
         Command {
@@ -81,20 +101,36 @@ pub(crate) static ROOT: Command = Command {
             ..system::COMMAND
         },
         // Commands
+        container::alone::ATTACH,
         program::completion::COMMAND,
+        container::alone::CREATE,
         image::history::COMMAND,
         image::import::COMMAND,
         system::inspect::COMMAND,
+        container::alone::KILL,
         image::load::COMMAND,
+        container::alone::LOGS,
+        container::alone::PAUSE,
+        container::alone::RENAME,
+        container::alone::RESTART,
+        Command {
+            other_names: &[],
+            ..container::alone::REMOVE
+        },
         Command {
             name: "rmi",
             other_names: &[],
             ..image::remove::COMMAND
         },
         image::save::COMMAND,
+        container::alone::START,
+        container::alone::STOP,
         image::tag::COMMAND,
+        container::alone::UNPAUSE,
         program::unshare::COMMAND,
+        container::alone::WAIT,
         // Hidden
+        container::alone::MONITOR,
         program::complete::COMMAND,
         program::manual::COMMAND,
     ],

@@ -30,6 +30,8 @@ pub(crate) enum FilterError {
     Pattern(#[from] wharf_oci::PatternError),
     #[error("No such image: {0}")]
     NoImage(String),
+    #[error("No such container: {0}")]
+    NoContainer(String),
 }
 
 impl FilterTerms {

@@ -1,6 +1,7 @@
 //! What `--format` templates see of images, history, disk usage and search results: the placeholders of Docker, with
 //! Docker's texts. One file per command; each holds the default table, the titles of its columns and its rows.
 
+pub(crate) mod containers;
 pub(crate) mod disk_usage;
 pub(crate) mod document;
 pub(crate) mod history;
@@ -16,3 +17,4 @@ mod moment;
 mod recorded;
 
 pub(crate) use moment::Moment;
+pub(crate) mod ports;

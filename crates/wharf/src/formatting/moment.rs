@@ -43,6 +43,11 @@ impl Moment {
         )
     }
 
+    /// Seconds from then to now.
+    pub(crate) fn seconds_since(&self, then: Timestamp) -> f64 {
+        self.now.duration_since(then).as_secs_f64()
+    }
+
     /// `2026-11-21 13:34:08 +0000 UTC`, to the second; the year 1 if it is not known, as Go has it.
     pub(crate) fn go_time(&self, then: Option<Timestamp>) -> String {
         let Some(whole) = then.and_then(|then| Timestamp::from_second(then.as_second()).ok())

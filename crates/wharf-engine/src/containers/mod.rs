@@ -1,0 +1,29 @@
+//! Operations on containers, one file each, called by docker's words.
+
+mod config;
+mod control;
+mod create;
+mod devices;
+mod exec;
+mod logs;
+mod mounts;
+mod names;
+mod network_files;
+mod record;
+mod remove;
+mod shown;
+mod sizes;
+mod spec;
+mod start;
+mod volumes;
+mod written;
+
+pub use config::{
+    ContainerConfig, DeviceMapping, HostConfig, LogConfig, MountConfig, MountPoint, PortPlace,
+    RestartPolicyConfig, UlimitConfig,
+};
+pub use create::CreateRequest;
+pub use exec::ExecRequest;
+pub use record::{Container, ContainerRecord};
+pub use sizes::parse_size;
+pub use volumes::Volume;

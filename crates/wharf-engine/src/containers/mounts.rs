@@ -1,0 +1,224 @@
+//! What is mounted in a container: `-v`, `--mount`, `--tmpfs`, the image's volumes; and where a new volume comes from.
+
+use std::path::{Component, Path, PathBuf};
+
+use wharf_transfer::ErrorKind;
+
+use super::config::{MountConfig, MountPoint};
+use super::record::ContainerRecord;
+use crate::engine::Engine;
+use crate::error::{EngineError, classify, failure};
+
+impl Engine {
+    /// Resolves everything that was asked for, and makes the volumes and folders that are missing. Deeper places come later.
+    pub(super) fn prepare_mounts(
+        &self,
+        record: &ContainerRecord,
+    ) -> Result<Vec<MountPoint>, EngineError> {
+        let host = &record.host_config;
+        let mut mounts: Vec<MountPoint> = Vec::new();
+        for text in host.volumes_from.iter().flatten() {
+            let (from, mode) = text.split_once(':').unwrap_or((text, "rw"));
+            for mut mount in self.container(from)?.record.mounts {
+                mount.writable &= mode != "ro";
+                put(&mut mounts, mount);
+            }
+        }
+        for text in host.binds.iter().flatten() {
+            put(&mut mounts, self.bind(text)?);
+        }
+        for config in &host.mounts {
+            put(&mut mounts, self.mount(config)?);
+        }
+        for (target, options) in &host.tmpfs {
+            put(&mut mounts, temporary(target, options)?);
+        }
+        for target in record
+            .config
+            .volumes
+            .iter()
+            .flat_map(|volumes| volumes.keys())
+        {
+            if !mounts
+                .iter()
+                .any(|mount| same_place(&mount.destination, target))
+            {
+                let target = absolute(target)?;
+                mounts.push(self.volume_mount("", &target, true)?);
+            }
+        }
+        mounts.sort_by_key(|mount| Path::new(&mount.destination).components().count());
+        Ok(mounts)
+    }
+
+    /// `-v [SOURCE:]TARGET[:OPTIONS]`.
+    fn bind(&self, text: &str) -> Result<MountPoint, EngineError> {
+        let invalid = || {
+            let text = format!("invalid volume specification: '{text}'");
+            failure(ErrorKind::Invalid, text)
+        };
+        let parts: Vec<&str> = text.split(':').collect();
+        let (source, target, options) = match parts[..] {
+            [target] => ("", target, ""),
+            [source, target] => (source, target, ""),
+            [source, target, options] => (source, target, options),
+            _ => return Err(invalid()),
+        };
+        let target = absolute(target)?;
+        if target == "/" {
+            let text = format!("invalid volume specification: '{text}': destination can't be '/'");
+            return Err(failure(ErrorKind::Invalid, text));
+        }
+        let mut mount = if source.starts_with('/') {
+            make_missing_folder(Path::new(source))?;
+            bind_point(source, &target, true)
+        } else {
+            self.volume_mount(source, &target, true)?
+        };
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            match option {
+                "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" => (),
+                "ro" => mount.writable = false,
+                "nocopy" => mount.options.push("nocopy".to_owned()),
+                "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared" => {
+                    option.clone_into(&mut mount.propagation);
+                }
+                _ => {
+                    let text = format!("invalid mode: {options}");
+                    return Err(failure(ErrorKind::Invalid, text));
+                }
+            }
+        }
+        options.clone_into(&mut mount.mode);
+        Ok(mount)
+    }
+
+    fn mount(&self, config: &MountConfig) -> Result<MountPoint, EngineError> {
+        let target = absolute(&config.target)?;
+        let invalid = |why: &str| {
+            let text = format!("invalid mount config for type {:?}: {why}", config.kind);
+            failure(ErrorKind::Invalid, text)
+        };
+        let mut mount = match config.kind.as_str() {
+            "bind" => {
+                if !Path::new(&config.source).exists() {
+                    let why = format!("bind source path does not exist: {}", config.source);
+                    return Err(invalid(&why));
+                }
+                let source = absolute(&config.source)?;
+                bind_point(&source, &target, !config.non_recursive)
+            }
+            "volume" => {
+                let mut mount = self.volume_mount(&config.source, &target, !config.read_only)?;
+                if config.no_copy {
+                    mount.options.push("nocopy".to_owned());
+                }
+                mount
+            }
+            "tmpfs" => {
+                let mut options = Vec::new();
+                if config.tmpfs_size > 0 {
+                    options.push(format!("size={}", config.tmpfs_size));
+                }
+                if config.tmpfs_mode > 0 {
+                    options.push(format!("mode={:o}", config.tmpfs_mode));
+                }
+                temporary(&target, &options.join(","))?
+            }
+            other => return Err(invalid(&format!("mount type unknown: {other:?}"))),
+        };
+        mount.writable = !config.read_only;
+        if !config.propagation.is_empty() {
+            mount.propagation.clone_from(&config.propagation);
+        }
+        Ok(mount)
+    }
+
+    fn volume_mount(
+        &self,
+        name: &str,
+        target: &str,
+        writable: bool,
+    ) -> Result<MountPoint, EngineError> {
+        let anonymous = name.is_empty();
+        let volume = self.volume_for_container(name)?;
+        Ok(MountPoint {
+            kind: "volume".to_owned(),
+            name: volume.name,
+            source: volume.data.to_string_lossy().into_owned(),
+            destination: target.to_owned(),
+            driver: "local".to_owned(),
+            mode: "z".to_owned(),
+            writable,
+            anonymous,
+            recursive: true,
+            ..MountPoint::default()
+        })
+    }
+}
+
+/// The later one wins at a place.
+fn put(mounts: &mut Vec<MountPoint>, mount: MountPoint) {
+    mounts.retain(|other| !same_place(&other.destination, &mount.destination));
+    mounts.push(mount);
+}
+
+fn same_place(one: &str, other: &str) -> bool {
+    Path::new(one)
+        .components()
+        .eq(Path::new(other).components())
+}
+
+fn bind_point(source: &str, target: &str, recursive: bool) -> MountPoint {
+    MountPoint {
+        kind: "bind".to_owned(),
+        source: source.to_owned(),
+        destination: target.to_owned(),
+        writable: true,
+        propagation: "rprivate".to_owned(),
+        recursive,
+        ..MountPoint::default()
+    }
+}
+
+fn temporary(target: &str, options: &str) -> Result<MountPoint, EngineError> {
+    let options: Vec<String> = options
+        .split(',')
+        .filter(|option| !option.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Ok(MountPoint {
+        kind: "tmpfs".to_owned(),
+        destination: absolute(target)?,
+        writable: !options.iter().any(|option| option == "ro"),
+        options,
+        ..MountPoint::default()
+    })
+}
+
+/// A clean absolute path, as text.
+fn absolute(path: &str) -> Result<String, EngineError> {
+    if !path.starts_with('/') {
+        let text = format!("invalid mount path: '{path}' mount path must be absolute");
+        return Err(failure(ErrorKind::Invalid, text));
+    }
+    let mut clean = PathBuf::from("/");
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => {
+                clean.pop();
+            }
+            _ => (),
+        }
+    }
+    Ok(clean.to_string_lossy().into_owned())
+}
+
+/// Docker makes the source of `-v` where it is missing.
+fn make_missing_folder(source: &Path) -> Result<(), EngineError> {
+    if source.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(source).map_err(classify)
+}

@@ -1,0 +1,111 @@
+//! `wharf create`: a container is made, and not started.
+
+use std::process::ExitCode;
+
+use wharf_engine::{Container, CreateRequest, EngineError, ErrorKind, PullRequest};
+use wharf_oci::Reference;
+
+use super::run_flags::{CIDFILE, CREATE_FLAGS, PLATFORM, PULL, QUIET};
+use super::run_options::create_request;
+use crate::arguments::{Command, Matches, Positionals, Run};
+use crate::daemon_words::FoundByDaemon as _;
+use crate::progress::{Progress, Shown};
+use crate::session::Session;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "create",
+    spellings: &["wharf container create", "wharf create"],
+    synopsis: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    summary: "Create a new container",
+    flags: CREATE_FLAGS,
+    positionals: Positionals::AtLeast(1),
+    interspersed: false,
+    run: Run::Local(run),
+    ..Command::EMPTY
+};
+
+fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    let request = create_request(matches, false)?;
+    let container = create(session, matches, request)?;
+    session.printer().line(&container.record.id)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the container; pulls its image first where that is wanted.
+pub(super) fn create(
+    session: &Session,
+    matches: &Matches,
+    request: CreateRequest,
+) -> anyhow::Result<Container> {
+    let cidfile = matches.some_text(&CIDFILE);
+    if let Some(file) = cidfile {
+        anyhow::ensure!(
+            !std::path::Path::new(file).exists(),
+            "container ID file found, make sure the other container isn't running or delete {file}"
+        );
+    }
+    let pull_policy = matches.text(&PULL);
+    anyhow::ensure!(
+        matches!(pull_policy, "always" | "missing" | "never"),
+        "invalid pull option: '{pull_policy}': must be one of \"always\", \"missing\" or \"never\""
+    );
+    let image = request.config.image.clone();
+    if pull_policy == "always" {
+        pull(session, matches, &image)?;
+    }
+    let engine = session.engine();
+    let created = match engine.create_container(request.clone()) {
+        Err(missing) if is_missing_image(&missing) && pull_policy == "missing" => {
+            let name = image.parse::<Reference>()?.or_latest();
+            let text = format!(
+                "Unable to find image '{name}' locally",
+                name = name.familiar()
+            );
+            session.printer().error_line(&text);
+            pull(session, matches, &image)?;
+            engine.create_container(request)
+        }
+        other => other,
+    };
+    let container = created.found_by_daemon()?;
+    if let Some(file) = cidfile {
+        write_id(file, &container.record.id)?;
+    }
+    Ok(container)
+}
+
+fn is_missing_image(error: &EngineError) -> bool {
+    error.kind() == ErrorKind::NotFound && error.to_string().starts_with("No such image")
+}
+
+fn write_id(file: &str, id: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let created = std::fs::File::create_new(file);
+    created
+        .and_then(|mut file| file.write_all(id.as_bytes()))
+        .map_err(|error| anyhow::anyhow!("failed to create the container ID file: {error}"))
+}
+
+fn pull(session: &Session, matches: &Matches, image: &str) -> anyhow::Result<()> {
+    let reference: Reference = image.parse()?;
+    let platform = matches
+        .some_text(&PLATFORM)
+        .or(session.environment().docker_default_platform.as_deref());
+    let request = PullRequest {
+        reference: reference.or_latest(),
+        platform: session.platform(platform).found_by_daemon()?,
+    };
+    let shown = if matches.is_set(&QUIET) {
+        Shown::Nothing
+    } else {
+        Shown::All
+    };
+    let progress = Progress::new_to_stderr(session.printer(), shown);
+    let sink = progress.sink();
+    session.wait_for(Box::pin(async {
+        let pulled = session.engine().pull(&request, &sink).await;
+        pulled.found_by_daemon()?;
+        Ok(ExitCode::SUCCESS)
+    }))?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The table of `wharf container`.
+
+use super::alone;
+use crate::arguments::Command;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "container",
+    synopsis: "COMMAND",
+    summary: "Manage containers",
+    subcommands: &[
+        alone::ATTACH,
+        alone::CREATE,
+        alone::EXEC,
+        alone::KILL,
+        alone::LOGS,
+        alone::LIST,
+        alone::PAUSE,
+        alone::RENAME,
+        alone::RESTART,
+        alone::REMOVE,
+        alone::RUN,
+        alone::START,
+        alone::STOP,
+        alone::UNPAUSE,
+        alone::WAIT,
+    ],
+    ..Command::EMPTY
+};

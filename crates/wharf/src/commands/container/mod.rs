@@ -1,0 +1,38 @@
+//! `wharf container`: what is done with containers.
+
+mod attach;
+mod create;
+mod exec;
+mod group;
+mod kill;
+pub(crate) mod list;
+mod logs;
+mod monitor;
+mod mount_option;
+mod pause;
+mod ports;
+mod remove;
+mod rename;
+mod restart;
+mod run;
+mod run_flags;
+mod run_options;
+mod start;
+mod stop;
+mod unpause;
+mod wait;
+mod words;
+
+pub(crate) use group::COMMAND;
+
+/// The commands that stand alone too: `wharf run`.
+pub(crate) mod alone {
+    pub(crate) use super::{
+        attach::COMMAND as ATTACH, create::COMMAND as CREATE, exec::COMMAND as EXEC,
+        kill::COMMAND as KILL, list::COMMAND as LIST, logs::COMMAND as LOGS,
+        monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE, remove::COMMAND as REMOVE,
+        rename::COMMAND as RENAME, restart::COMMAND as RESTART, run::COMMAND as RUN,
+        start::COMMAND as START, stop::COMMAND as STOP, unpause::COMMAND as UNPAUSE,
+        wait::COMMAND as WAIT,
+    };
+}
