@@ -10,6 +10,8 @@ mod namespace;
 mod netlink;
 mod ports;
 mod program;
+mod proxy;
+mod publish;
 #[cfg(test)]
 mod tests;
 
@@ -29,3 +31,5 @@ pub use firewall::{Firewall, FirewallError, PublishedPort};
 pub use namespace::NetworkNamespace;
 pub use ports::{PortBinding, PortError, PortProtocol, bracketed, parse_exposed, parse_publish};
 pub use program::ProgramError;
+pub use proxy::PortProxy;
+pub use publish::{HeldPort, PublishError, TakenPort, take_ports};
