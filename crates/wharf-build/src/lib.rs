@@ -5,6 +5,10 @@
 //!
 //! Nothing is built yet: `docs/decisions/0009-builds.md` says what comes.
 
+pub mod builder;
 pub mod check;
+pub mod copy;
 pub mod dockerfile;
 pub mod ignore;
+pub mod plan;
+pub mod tree;

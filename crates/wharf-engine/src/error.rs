@@ -85,6 +85,18 @@ impl Classified for BlobError {
     }
 }
 
+impl Classified for wharf_build::tree::TreeError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { source, .. } => Classified::kind(source),
+            Self::Links { .. } | Self::TooMany { .. } => ErrorKind::Invalid,
+            Self::Layer(_) => ErrorKind::Corrupt,
+            Self::Remembered(error) => error.kind(),
+            Self::Records(error) => error.kind(),
+        }
+    }
+}
+
 impl Classified for IngestError {
     fn kind(&self) -> ErrorKind {
         match self {

@@ -5,6 +5,7 @@
 //! between the two worlds is `blocking.rs`.
 
 mod blocking;
+mod builds;
 mod containers;
 mod engine;
 mod error;
@@ -16,6 +17,10 @@ mod registry_endpoint;
 mod system;
 mod telling;
 
+pub use builds::{
+    BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
+    FilesTarget, NamedContext,
+};
 pub use containers::{
     Container, ContainerConfig, ContainerRecord, CreateRequest, DeviceMapping, ExecRequest,
     HostConfig, LogConfig, MountConfig, MountPoint, PortPlace, RestartPolicyConfig, UlimitConfig,

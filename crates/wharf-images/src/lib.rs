@@ -22,6 +22,7 @@
 //!   [`Lease`] on it *before* looking whether it is there;
 //! - trees are deleted after they were renamed away, when no lock is held.
 
+mod builds;
 mod check;
 mod clock;
 mod garbage;
@@ -42,6 +43,10 @@ mod unpack;
 mod usage;
 mod users;
 
+pub use builds::{
+    BuildEntry, BuildPruneFilter, BuildPruneReport, BuildUsage, EnsureLayerError, FileDigest,
+    FileIdentity, NewBuildEntry,
+};
 pub use check::{
     CheckError, CheckEvent, CheckOptions, CheckReport, DifferenceKind, FoundProblem, Problem,
     TreeDifference,

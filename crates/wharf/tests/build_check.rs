@@ -95,7 +95,11 @@ fn arguments_and_targets_count() {
 fn what_cannot_be_done_is_said() {
     let sandbox = Sandbox::new();
     for (arguments, expected) in [
-        (vec!["build", "."], "builds are not there yet; --check is"),
+        (
+            vec!["build", "."],
+            "failed to read dockerfile: open ./Dockerfile: no such file or directory",
+        ),
+        (vec!["build"], "requires 1 argument"),
         (
             vec!["build", "--check", "."],
             "failed to read dockerfile: open ./Dockerfile: no such file or directory",

@@ -6,11 +6,11 @@
 mod circles;
 mod options;
 mod platform_rules;
-mod ports;
+pub(crate) mod ports;
 mod problem;
 mod report;
 mod rule;
-mod scope;
+pub(crate) mod scope;
 pub(crate) mod signal;
 mod stages;
 #[cfg(test)]

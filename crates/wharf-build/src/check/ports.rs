@@ -4,15 +4,17 @@ use super::problem::StageReason;
 
 /// A port, or a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Port {
+pub(crate) struct Port {
     /// As it is written.
     pub(super) protocol: String,
     /// Whether an address or a port of the host stands before it.
     pub(super) is_mapping: bool,
+    /// The ports, first and last.
+    range: (u16, u16),
 }
 
 impl Port {
-    pub(super) fn parse(text: &str) -> Result<Self, StageReason> {
+    pub(crate) fn parse(text: &str) -> Result<Self, StageReason> {
         let broken = |cause: String| StageReason::Port {
             port: text.to_owned(),
             cause,
@@ -36,12 +38,13 @@ impl Port {
         if !plain_address.is_empty() && plain_address.parse::<std::net::IpAddr>().is_err() {
             return Err(broken(format!("invalid IP address: {address}")));
         }
-        let width =
-            range_width(range).ok_or_else(|| broken(format!("invalid containerPort: {range}")))?;
+        let ports =
+            port_range(range).ok_or_else(|| broken(format!("invalid containerPort: {range}")))?;
+        let width = ports.1 - ports.0;
         if !host.is_empty() {
-            let host_width =
-                range_width(host).ok_or_else(|| broken(format!("invalid hostPort: {host}")))?;
-            if width != host_width && width != 0 {
+            let host_ports =
+                port_range(host).ok_or_else(|| broken(format!("invalid hostPort: {host}")))?;
+            if width != host_ports.1 - host_ports.0 && width != 0 {
                 return Err(broken(format!(
                     "invalid ranges specified for container and host Ports: {range} and {host}"
                 )));
@@ -50,19 +53,34 @@ impl Port {
         Ok(Self {
             protocol: protocol.to_owned(),
             is_mapping: !before.is_empty(),
+            range: ports,
         })
+    }
+
+    /// Each port with its protocol, as an image's config has them.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let protocol = match self.protocol.to_lowercase() {
+            empty if empty.is_empty() => "tcp".to_owned(),
+            protocol => protocol,
+        };
+        (self.range.0..=self.range.1)
+            .map(|port| format!("{port}/{protocol}"))
+            .collect()
     }
 }
 
-/// How many ports follow the first; `None` if it is no range of ports.
-fn range_width(text: &str) -> Option<u16> {
+/// The first and the last port; `None` if it is no range of ports.
+fn port_range(text: &str) -> Option<(u16, u16)> {
     let port = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| text.parse::<u16>().ok()).flatten()
     };
     match text.split_once('-') {
-        None => port(text).map(|_| 0),
-        Some((first, last)) => port(last)?.checked_sub(port(first)?),
+        None => port(text).map(|port| (port, port)),
+        Some((first, last)) => {
+            let (first, last) = (port(first)?, port(last)?);
+            (first <= last).then_some((first, last))
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn at(lines: Lines, reason: impl Into<StageReason>) -> Self {
+    pub(crate) fn at(lines: Lines, reason: impl Into<StageReason>) -> Self {
         Self::Stage {
             lines,
             reason: reason.into(),
@@ -104,6 +104,46 @@ pub enum StageReason {
         from: String,
         /// The stage of the instruction.
         stage: String,
+    },
+    /// `COPY https://...`.
+    #[error("source can't be a {kind} for COPY")]
+    RemoteCopy {
+        /// `URL` or `git ref`.
+        kind: &'static str,
+    },
+    /// `--checksum` where it makes no sense.
+    #[error("checksum {detail}")]
+    Checksum {
+        /// What is wrong.
+        detail: String,
+    },
+    /// `--chmod=x`.
+    #[error(transparent)]
+    Mode(#[from] crate::copy::ModeError),
+    /// `--exclude=[`.
+    #[error(transparent)]
+    Pattern(#[from] crate::ignore::PatternFault),
+    /// A name of a base image that is none.
+    #[error("failed to parse stage name {name:?}: {cause}")]
+    BaseName {
+        /// As it is written, substituted.
+        name: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A trigger of a base image that is no instruction.
+    #[error("onbuild trigger {trigger:?} of the base image: {cause}")]
+    Trigger {
+        /// The trigger.
+        trigger: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// `SOURCE_DATE_EPOCH=x`.
+    #[error("invalid SOURCE_DATE_EPOCH: {text:?}: expected seconds since 1970")]
+    Epoch {
+        /// What is given.
+        text: String,
     },
     /// `STOPSIGNAL x`.
     #[error("invalid signal: {signal}")]

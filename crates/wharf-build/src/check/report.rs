@@ -26,6 +26,8 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// What makes a build impossible. Behind it nothing was checked.
     pub problem: Option<Problem>,
+    /// Whether a build fails because of findings: `# check=error=true`.
+    pub fails: bool,
 }
 
 impl CheckReport {

@@ -9,7 +9,7 @@ use crate::dockerfile::{Argument, GlobalArguments};
 
 /// Names and values.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Values(pub(super) BTreeMap<String, String>);
+pub(crate) struct Values(pub(crate) BTreeMap<String, String>);
 
 impl Variables for Values {
     fn get(&self, name: &str) -> Option<&str> {
@@ -18,7 +18,7 @@ impl Variables for Values {
 }
 
 /// What a file may use in FROM without a declaration.
-pub(super) fn predefined(
+pub(crate) fn predefined(
     build: &Platform,
     target: &Platform,
     stage: &str,
@@ -49,7 +49,7 @@ pub(super) fn predefined(
 
 /// The global scope: `values` with the ARGs before the first stage, each of which sees the ones before it. Also gives the names
 /// that are declared.
-pub(super) fn global(
+pub(crate) fn global(
     mut values: Values,
     arguments: &[GlobalArguments],
     build_arguments: &BTreeMap<String, String>,

@@ -59,6 +59,7 @@ pub fn check(request: CheckRequest<'_>) -> CheckReport {
 fn check_into(request: CheckRequest<'_>, report: &mut CheckReport) -> Result<(), Problem> {
     let dockerfile = Dockerfile::parse(request.file)?;
     let options = options(&request, &dockerfile)?;
+    report.fails = options.fail;
     for line in &dockerfile.empty_continuations {
         let detail = "Empty continuation line".to_owned();
         report.add(

@@ -10,5 +10,5 @@ mod tests;
 
 pub use file::{IgnoreFileError, MAXIMUM_IGNORE_FILE_BYTES, ignore_patterns};
 pub use matcher::{ParentMatches, PatternMatcher};
-pub use pattern::PatternFault;
 pub(crate) use pattern::clean_path;
+pub use pattern::{Glob, PatternFault};

@@ -122,6 +122,37 @@ impl Form {
     }
 }
 
+/// A pattern of one name, as the shell has them: `**` is no more than `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(Vec<Token>);
+
+impl Glob {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(pattern: &str) -> Result<Self, PatternFault> {
+        let fault = || PatternFault::Syntax(pattern.to_owned());
+        let mut tokens = Vec::new();
+        let mut rest = pattern.chars().peekable();
+        while let Some(next) = rest.next() {
+            tokens.push(match next {
+                '*' => Token::Name,
+                '?' => Token::One,
+                '\\' => Token::Literal(rest.next().ok_or_else(fault)?),
+                '[' => class(&mut rest).ok_or_else(fault)?,
+                other => Token::Literal(other),
+            });
+        }
+        Ok(Self(tokens))
+    }
+
+    /// Whether a name fits.
+    pub fn matches(&self, name: &str) -> bool {
+        fits(&self.0, name)
+    }
+}
+
 /// What stands between the brackets, of which the first is taken.
 fn class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Token> {
     let negated = rest.next_if_eq(&'^').is_some();

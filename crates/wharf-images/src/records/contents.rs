@@ -14,6 +14,7 @@ const REACHED: &str = "WITH RECURSIVE reached (digest) AS (\
     SELECT target FROM names UNION SELECT manifest FROM names \
     UNION SELECT manifest FROM image_manifests UNION SELECT manifest FROM images \
     UNION SELECT config FROM images UNION SELECT digest FROM lease_contents \
+    UNION SELECT blob FROM build_cache \
     UNION SELECT child FROM content_edges JOIN reached ON parent = digest) ";
 
 impl Session<'_> {
@@ -70,15 +71,24 @@ impl Session<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether an image, a user, or a lease on it or on one of its blobs keeps the layer.
+    /// Whether an image, a user, a build's entry, or a lease on it or on one of its blobs keeps the layer.
     pub(crate) fn layer_is_reached(&self, diff_id: DiffId) -> Result<bool, RecordsError> {
         let mut statement = self.0.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM image_layers WHERE diff_id = ?1) \
              OR EXISTS (SELECT 1 FROM lease_contents WHERE digest = ?1) \
+             OR EXISTS (SELECT 1 FROM build_cache WHERE diff_id = ?1) \
              OR EXISTS (SELECT 1 FROM layer_blobs b JOIN lease_contents l ON l.digest = b.blob \
                         WHERE b.diff_id = ?1)",
         )?;
         Ok(statement.query_row(params![diff_id.to_string()], |row| row.get(0))?)
+    }
+
+    /// Whether an image or a user has the layer.
+    pub(crate) fn image_has_layer(&self, diff_id: DiffId) -> Result<bool, RecordsError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM image_layers WHERE diff_id = ?1)")?;
+        Ok(statement.query_row([diff_id.to_string()], |row| row.get(0))?)
     }
 
     /// Forgets what was known about a blob that is gone.

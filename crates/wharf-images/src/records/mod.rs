@@ -3,6 +3,7 @@
 //! A [`Session`] is one transaction; each file beside this one gives it the questions and changes
 //! about one kind of record. Nothing here touches blobs or layers on disk.
 
+mod builds;
 mod columns;
 mod contents;
 mod database;

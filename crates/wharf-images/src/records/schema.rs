@@ -6,10 +6,10 @@
 use rusqlite::Connection;
 
 /// The version that this program writes and reads (`PRAGMA user_version`).
-pub(super) const CURRENT_VERSION: i64 = 1;
+pub(super) const CURRENT_VERSION: i64 = 2;
 
 /// Step `n` makes version `n + 1` from version `n`. Steps that were released are never changed.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Brings the database from `version` to [`CURRENT_VERSION`], inside the caller's transaction.
 pub(super) fn migrate(connection: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -141,4 +141,43 @@ CREATE TABLE lease_contents (
     PRIMARY KEY (lease, digest)
 ) WITHOUT ROWID;
 CREATE INDEX lease_contents_digest ON lease_contents (digest);
+";
+
+const VERSION_2: &str = "
+-- Layers that steps of builds have made.
+CREATE TABLE build_cache (
+    id           INTEGER PRIMARY KEY,
+    shape        TEXT NOT NULL,         -- key over what is known without looking at files
+    diff_id      TEXT NOT NULL,
+    blob         TEXT NOT NULL,
+    media_type   TEXT NOT NULL,
+    blob_size    INTEGER NOT NULL,
+    size         INTEGER NOT NULL,      -- sum of the layer's files' sizes, bytes
+    description  TEXT NOT NULL,
+    fields       BLOB NOT NULL,         -- what went into the key
+    created_unix INTEGER NOT NULL,
+    used_unix    INTEGER NOT NULL,
+    uses         INTEGER NOT NULL
+);
+CREATE INDEX build_cache_shape ON build_cache (shape);
+CREATE INDEX build_cache_description ON build_cache (description);
+CREATE INDEX build_cache_diff_id ON build_cache (diff_id);
+
+CREATE TABLE build_cache_keys (
+    key   TEXT PRIMARY KEY,
+    entry INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX build_cache_keys_entry ON build_cache_keys (entry);
+
+-- What files held that builds have read.
+CREATE TABLE file_digests (
+    device      INTEGER NOT NULL,
+    inode       INTEGER NOT NULL,
+    size        INTEGER NOT NULL,
+    changed_ns  INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    digest      TEXT NOT NULL,
+    capability  BLOB,
+    PRIMARY KEY (device, inode)
+) WITHOUT ROWID;
 ";

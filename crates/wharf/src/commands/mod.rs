@@ -1,7 +1,7 @@
 //! One file per command, called by the command's words: its description for [`crate::arguments`], what it makes of its
 //! options, and what it prints.
 
-pub(crate) mod build;
+pub(crate) mod builder;
 mod buildx;
 mod container;
 mod format_option;

@@ -4,7 +4,7 @@ use crate::arguments::{Command, Group};
 
 use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
 use super::{
-    build, buildx, container, image, manifest, program, registry, registry_server, system,
+    builder, buildx, container, image, manifest, program, registry, registry_server, system,
 };
 
 /// `wharf`, with everything below it.
@@ -39,7 +39,7 @@ pub(crate) static ROOT: Command = Command {
         },
         Command {
             group: Group::Common,
-            ..build::COMMAND
+            ..builder::build::COMMAND
         },
         Command {
             group: Group::Common,
@@ -76,6 +76,10 @@ pub(crate) static ROOT: Command = Command {
             ..system::info::COMMAND
         },
         // Management
+        Command {
+            group: Group::Management,
+            ..builder::COMMAND
+        },
         Command {
             group: Group::Management,
             ..buildx::COMMAND

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use wharf_engine::HistoryRow;
+use wharf_images::BuildUsage;
 use wharf_images::{DiskUsage, ImageSummary};
 use wharf_oci::{Platform, Reference};
 use wharf_registry_client::SearchResult;
@@ -69,7 +70,8 @@ impl Answers {
             }
             "wharf system df" => {
                 let usage = self.usage();
-                disk_usage::output(matches, usage, &moment).map_err(|error| error.to_string())
+                disk_usage::output(matches, usage, BuildUsage::default(), &moment)
+                    .map_err(|error| error.to_string())
             }
             "wharf search" => {
                 let results: Vec<SearchResult> =

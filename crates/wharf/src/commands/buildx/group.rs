@@ -2,12 +2,14 @@
 
 use crate::arguments::Command;
 
+use crate::commands::builder;
+
 use super::{imagetools_create, imagetools_inspect};
 
 pub(crate) const COMMAND: Command = Command {
     name: "buildx",
-    summary: "Images in registries, as Docker's plugin buildx has them",
-    subcommands: &[IMAGETOOLS],
+    summary: "Builds, and images in registries, as Docker's plugin buildx has them",
+    subcommands: &[builder::build::COMMAND, IMAGETOOLS, builder::prune::COMMAND],
     ..Command::EMPTY
 };
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use wharf_images::DiskUsage;
+use wharf_images::{BuildUsage, DiskUsage};
 use wharf_template::{Format, Template, Value};
 
 use crate::arguments::{Command, Flag, Matches, Run};
@@ -28,9 +28,10 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let usage = session.engine().disk_usage().found_by_daemon()?;
+    let builds = session.engine().build_usage().found_by_daemon()?;
     session
         .printer()
-        .out_bytes(&output(matches, usage, &Moment::present())?)?;
+        .out_bytes(&output(matches, usage, builds, &Moment::present())?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -38,18 +39,19 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 pub(crate) fn output(
     matches: &Matches,
     usage: DiskUsage,
+    builds: BuildUsage,
     moment: &Moment,
 ) -> anyhow::Result<Vec<u8>> {
     let format = Format::parse(matches.text(&FORMAT));
     if matches.is_set(&VERBOSE) {
         verbose(usage, &format, moment)
     } else {
-        summary(&usage, &format)
+        summary(&usage, builds, &format)
     }
 }
 
 /// One row for each kind of things.
-fn summary(usage: &DiskUsage, format: &Format) -> anyhow::Result<Vec<u8>> {
+fn summary(usage: &DiskUsage, builds: BuildUsage, format: &Format) -> anyhow::Result<Vec<u8>> {
     let images = Usage {
         kind: "Images",
         total: usage.images.len() as u64,
@@ -57,8 +59,16 @@ fn summary(usage: &DiskUsage, format: &Format) -> anyhow::Result<Vec<u8>> {
         size: usage.layer_bytes,
         reclaimable: usage.reclaimable_layer_bytes,
     };
-    let others = ["Containers", "Local Volumes", "Build Cache"].map(Usage::nothing);
-    let rows = std::iter::once(images).chain(others).map(Value::object);
+    let cache = Usage {
+        kind: "Build Cache",
+        total: builds.entries,
+        active: 0,
+        size: builds.bytes,
+        reclaimable: builds.reclaimable_bytes,
+    };
+    let others = ["Containers", "Local Volumes"].map(Usage::nothing);
+    let rows = std::iter::once(images).chain(others).chain([cache]);
+    let rows = rows.map(Value::object);
     Ok(disk_usage::formatter(format)?.write(disk_usage::titles(), rows)?)
 }
 

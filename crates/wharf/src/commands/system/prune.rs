@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use jiff::SignedDuration;
-use wharf_images::Unfinished;
+use wharf_images::{BuildPruneFilter, Unfinished};
 
 use crate::arguments::{Command, Flag, Matches, Run};
+use crate::commands::builder::prune::deleted_entries;
 use crate::commands::image::prune::{deleted, filter, reclaimed};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
@@ -52,20 +53,28 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let filter = filter(&terms, all).found_by_daemon()?;
     let engine = session.engine();
     let report = engine.prune_images(&filter).found_by_daemon()?;
+    let builds = engine
+        .prune_builds(&BuildPruneFilter {
+            all,
+            unused_since: filter.until,
+            keep_bytes: None,
+        })
+        .found_by_daemon()?;
     // What dead processes left behind is nobody's: it goes without being told.
     let garbage = engine
         .collect_garbage(Unfinished::DeleteOlderThan(ABANDONED))
         .found_by_daemon()?;
     tracing::info!(?garbage, "collected garbage");
     session.printer().out(&format!(
-        "{}{}",
+        "{}{}{}",
         deleted(&report),
-        reclaimed(report.reclaimed_bytes)
+        deleted_entries(&builds),
+        reclaimed(report.reclaimed_bytes + builds.reclaimed_bytes)
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What will go: containers, networks, volumes and build cache too, once Wharf has them.
+/// What will go: containers, networks and volumes too, once Wharf has them.
 fn question(all: bool, volumes: bool, terms: &FilterTerms) -> String {
     let mut lines = vec![
         "all stopped containers",

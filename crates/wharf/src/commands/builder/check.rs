@@ -1,6 +1,5 @@
 //! `wharf build --check`: what is wrong with a Dockerfile, and what could be better.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,41 +11,17 @@ use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
 use wharf_build::ignore::{MAXIMUM_IGNORE_FILE_BYTES, PatternMatcher, ignore_patterns};
 use wharf_oci::Platform;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
-use crate::environment::Environment;
+use super::build::{BUILD_ARG, FILE, TARGET, build_arguments};
+use crate::arguments::Matches;
 use crate::output_file::plain_reason;
 use crate::session::Session;
-
-const BUILD_ARG: Flag = Flag::list("build-arg", "Set build-time variables");
-const CHECK: Flag = Flag::switch("check", "Check the Dockerfile instead of building");
-const FILE: Flag = Flag::text(
-    "file",
-    "Name of the Dockerfile (default: \"PATH/Dockerfile\")",
-)
-.letter('f');
-const TARGET: Flag = Flag::text("target", "Set the target build stage to check");
 
 /// What findings call a file that nobody named.
 const USUAL_NAME: &str = "Dockerfile";
 const STDIN: &str = "-";
 
-pub(crate) const COMMAND: Command = Command {
-    name: "build",
-    synopsis: "[OPTIONS] [PATH | -]",
-    summary: "Check a Dockerfile (builds are not there yet)",
-    description: "Check the Dockerfile of a folder, or that on stdin (-), with the rules and texts of BuildKit's build\n\
-                  checks. Exits with 1 if there are warnings or errors. Only --check is there yet: nothing is built.",
-    flags: &[BUILD_ARG, CHECK, FILE, TARGET],
-    positionals: Positionals::AtMost(1),
-    run: Run::Local(run),
-    ..Command::EMPTY
-};
-
-fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        matches.is_set(&CHECK),
-        "builds are not there yet; --check is: `wharf build --check` says what is wrong with a Dockerfile"
-    );
+/// Checks the Dockerfile, and prints what was found.
+pub(super) fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let folder = Some(matches.argument(0))
         .filter(|path| !path.is_empty())
         .unwrap_or(".");
@@ -153,15 +128,4 @@ fn limited(input: impl Read) -> io::Result<Vec<u8>> {
         .take(MAXIMUM_FILE_BYTES as u64 + 1)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// `NAME=VALUE`, or `NAME` with the value of the environment. A name that is not set there is not given.
-fn build_arguments(given: &[String]) -> BTreeMap<String, String> {
-    given
-        .iter()
-        .filter_map(|argument| match argument.split_once('=') {
-            Some((name, value)) => Some((name.to_owned(), value.to_owned())),
-            None => Some((argument.clone(), Environment::build_argument(argument)?)),
-        })
-        .collect()
 }

@@ -1,0 +1,156 @@
+//! The files of a result: in a folder, or as an archive.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use wharf_build::tree::{FileTree, LayersTree, Node, NodeKind, join};
+use wharf_images::ImageStore;
+use wharf_layers::{Entry, EntryKind, TarWriter, Xattr};
+use wharf_oci::DiffId;
+use wharf_transfer::ErrorKind;
+
+use super::request::FilesTarget;
+use crate::error::{EngineError, classify, failure};
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Writes what the layers hold to where it is wanted.
+pub(super) fn export(
+    store: &ImageStore,
+    diff_ids: &[DiffId],
+    target: &mut FilesTarget,
+) -> Result<(), EngineError> {
+    let tree = LayersTree::open(store, diff_ids).map_err(classify)?;
+    match target {
+        FilesTarget::Folder(folder) => {
+            std::fs::create_dir_all(&*folder).map_err(classify)?;
+            to_folder(&tree, b"", folder)
+        }
+        FilesTarget::Archive(target) => {
+            let mut tar = TarWriter::new(io::BufWriter::with_capacity(BUFFER_BYTES, target));
+            to_archive(&tree, b"", &mut tar)?;
+            let buffer = tar.finish().map_err(classify)?;
+            buffer
+                .into_inner()
+                .map_err(|error| classify(error.into_error()))?
+                .flush()
+                .map_err(classify)
+        }
+    }
+}
+
+/// Files belong to whoever builds. Devices are left out.
+fn to_folder(tree: &dyn FileTree, path: &[u8], folder: &Path) -> Result<(), EngineError> {
+    for (name, node) in tree.children(path).map_err(classify)? {
+        let below = join(path, &name);
+        let target = folder.join(std::ffi::OsStr::from_bytes(&name));
+        let failed = |error: io::Error| {
+            let kind = crate::error::classify(io::Error::from(error.kind())).kind();
+            failure(kind, format!("cannot write {}: {error}", target.display()))
+        };
+        match node.kind {
+            NodeKind::Directory => {
+                match std::fs::create_dir(&target) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    made => made.map_err(failed)?,
+                }
+                to_folder(tree, &below, &target)?;
+                permit(&target, &node).map_err(failed)?;
+            }
+            NodeKind::File => {
+                remove_if_there(&target).map_err(failed)?;
+                let mut file = File::create_new(&target).map_err(failed)?;
+                let mut opened = tree.open(&below).map_err(classify)?;
+                io::copy(&mut opened.content, &mut file).map_err(failed)?;
+                permit(&target, &node).map_err(failed)?;
+                let modified = std::time::UNIX_EPOCH
+                    + std::time::Duration::from_secs(
+                        u64::try_from(node.modified.seconds).unwrap_or_default(),
+                    );
+                file.set_modified(modified).map_err(failed)?;
+            }
+            NodeKind::Symlink => {
+                remove_if_there(&target).map_err(failed)?;
+                let link = PathBuf::from(std::ffi::OsStr::from_bytes(&node.target));
+                std::os::unix::fs::symlink(link, &target).map_err(failed)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn permit(path: &Path, node: &Node) -> io::Result<()> {
+    let permissions = std::fs::Permissions::from_mode(node.mode);
+    std::fs::set_permissions(path, permissions)
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn to_archive<W: Write>(
+    tree: &dyn FileTree,
+    path: &[u8],
+    tar: &mut TarWriter<W>,
+) -> Result<(), EngineError> {
+    for (name, node) in tree.children(path).map_err(classify)? {
+        let below = join(path, &name);
+        let Some(kind) = entry_kind(node.kind) else {
+            continue;
+        };
+        let mut entry = Entry {
+            name: below.clone(),
+            kind,
+            mode: node.mode,
+            user_id: node.user,
+            group_id: node.group,
+            modified: node.modified,
+            device: node.device,
+            link_target: node.target.clone(),
+            size_bytes: node.size,
+            ..Entry::default()
+        };
+        match node.kind {
+            NodeKind::Directory => {
+                entry.name.push(b'/');
+                tar.append_bytes(&entry, b"").map_err(classify)?;
+                to_archive(tree, &below, tar)?;
+            }
+            NodeKind::File => {
+                let opened = tree.open(&below).map_err(classify)?;
+                if let Some(value) = opened.capability {
+                    let name = b"security.capability".to_vec();
+                    entry.xattrs.push(Xattr { name, value });
+                }
+                tar.append(&entry, opened.content).map_err(|error| {
+                    let name = String::from_utf8_lossy(&below);
+                    failure(
+                        ErrorKind::Internal,
+                        format!("cannot export {name}: {error}"),
+                    )
+                })?;
+            }
+            _ => tar.append_bytes(&entry, b"").map_err(classify)?,
+        }
+    }
+    Ok(())
+}
+
+fn entry_kind(kind: NodeKind) -> Option<EntryKind> {
+    Some(match kind {
+        NodeKind::File => EntryKind::File,
+        NodeKind::Directory => EntryKind::Directory,
+        NodeKind::Symlink => EntryKind::Symlink,
+        NodeKind::Fifo => EntryKind::Fifo,
+        NodeKind::CharacterDevice => EntryKind::CharacterDevice,
+        NodeKind::BlockDevice => EntryKind::BlockDevice,
+        NodeKind::Socket => return None,
+    })
+}

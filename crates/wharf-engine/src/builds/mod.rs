@@ -1,0 +1,16 @@
+//! `build`: contexts, base images, and what becomes of the result. What a build does itself is `wharf-build`'s.
+
+mod bases;
+mod build;
+mod context;
+mod export;
+mod git;
+mod prune;
+mod record;
+mod remote;
+mod request;
+
+pub use request::{
+    BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
+    FilesTarget, NamedContext,
+};

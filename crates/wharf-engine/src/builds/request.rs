@@ -1,0 +1,167 @@
+//! What is to be built, and what came of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wharf_build::builder::{BuildEvent, BuildOptions};
+use wharf_build::check::{CheckReport, excerpt};
+use wharf_build::dockerfile::Lines;
+use wharf_build::tree::Modes;
+use wharf_oci::{Descriptor, ImageId, Platform, Reference};
+
+use crate::error::EngineError;
+
+/// Who is told how a build goes on.
+pub type BuildSink = Arc<dyn Fn(BuildEvent) + Send + Sync>;
+
+/// What is to be built.
+pub struct BuildRequest {
+    /// Where files come from.
+    pub context: ContextSource,
+    /// Where the Dockerfile is.
+    pub dockerfile: DockerfileSource,
+    /// `--build-context`, by name.
+    pub named: BTreeMap<String, NamedContext>,
+    /// `--build-arg`.
+    pub build_arguments: BTreeMap<String, String>,
+    /// `--target`.
+    pub target: Option<String>,
+    /// `--label`.
+    pub labels: BTreeMap<String, String>,
+    /// `--platform`.
+    pub platform: Option<Platform>,
+    /// `--pull`: ask registries for base images even if they are here.
+    pub pull: bool,
+    /// `--tag`.
+    pub names: Vec<Reference>,
+    /// Whether the image is recorded in the store.
+    pub keeps_image: bool,
+    /// Folders and archives that get the files of the result.
+    pub files: Vec<FilesTarget>,
+    /// What becomes of the permissions of files in a context.
+    pub modes: Modes,
+    /// How it is done.
+    pub options: BuildOptions,
+}
+
+impl fmt::Debug for BuildRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuildRequest").finish_non_exhaustive()
+    }
+}
+
+/// What gets the files of a result.
+pub enum FilesTarget {
+    /// A folder; what is there and not in the result stays.
+    Folder(PathBuf),
+    /// An archive.
+    Archive(Box<dyn Write + Send>),
+}
+
+/// Where files come from.
+pub enum ContextSource {
+    /// Nowhere: only the Dockerfile is given.
+    Nothing,
+    /// A folder.
+    Folder(PathBuf),
+    /// An archive, compressed or not.
+    Archive(Box<dyn Read + Send>),
+    /// An archive, or a Dockerfile, of a web server.
+    Url(String),
+    /// A git repository.
+    Git(String),
+}
+
+impl fmt::Debug for FilesTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Folder(_) => "Folder",
+            Self::Archive(_) => "Archive",
+        })
+    }
+}
+
+impl fmt::Debug for ContextSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Folder(_) => "Folder",
+            Self::Archive(_) => "Archive",
+            Self::Url(_) => "Url",
+            Self::Git(_) => "Git",
+        })
+    }
+}
+
+/// Where the Dockerfile is.
+#[derive(Debug, Clone)]
+pub enum DockerfileSource {
+    /// Here.
+    Bytes(Vec<u8>),
+    /// At a path of this machine.
+    File(PathBuf),
+    /// In the context; with none given, `Dockerfile` or `dockerfile`.
+    InContext(Option<String>),
+}
+
+/// What a name of `--build-context` stands for.
+#[derive(Debug, Clone)]
+pub enum NamedContext {
+    /// A folder.
+    Folder(PathBuf),
+    /// An image.
+    Image(Reference),
+    /// A git repository.
+    Git(String),
+    /// An archive of a web server.
+    Url(String),
+}
+
+/// What came of a build.
+#[derive(Debug, Clone)]
+pub struct BuildOutcome {
+    /// The image.
+    pub image: ImageId,
+    /// Its manifest.
+    pub manifest: Descriptor,
+    /// What the build checks say.
+    pub report: CheckReport,
+    /// The layers of the result, from the base up.
+    pub diff_ids: Vec<wharf_oci::DiffId>,
+    /// The time of everything new in it.
+    pub created: jiff::Timestamp,
+}
+
+/// A build failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BuildFailure {
+    /// The lines of the Dockerfile that it is about, as `BuildKit` shows them.
+    pub excerpt: Option<String>,
+    /// Why.
+    #[source]
+    pub error: EngineError,
+}
+
+impl From<EngineError> for BuildFailure {
+    fn from(error: EngineError) -> Self {
+        Self {
+            excerpt: None,
+            error,
+        }
+    }
+}
+
+impl BuildFailure {
+    /// With the lines that it is about.
+    pub(super) fn at(error: EngineError, lines: Option<Lines>, file: &[u8], name: &str) -> Self {
+        let text = String::from_utf8_lossy(file);
+        Self {
+            excerpt: lines.map(|lines| excerpt(name, &text, lines)),
+            error,
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What builds remember: the layers that steps have made, by keys over everything that went into them, and the digests of
+//! files that were read.
+//!
+//! An entry keeps its layer from being collected, as an image does.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use wharf_oci::{Descriptor, DiffId, Digest};
+
+use crate::garbage::{Candidates, SweepError};
+use crate::layers::{LayerError, LayerRecord, LayerSlot};
+use crate::records::{Durability, RecordsError};
+use crate::store::ImageStore;
+use crate::unpack::UnpackError;
+
+/// A layer that a step has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildEntry {
+    /// Its number.
+    pub id: i64,
+    /// A key over what is known without looking at files: the step, and what it stands on.
+    pub shape: Digest,
+    /// The layer.
+    pub diff_id: DiffId,
+    /// The layer's archive.
+    pub blob: Descriptor,
+    /// Sum of the sizes of the layer's files, in bytes.
+    pub size: u64,
+    /// The step, for people.
+    pub description: String,
+    /// What went into the key, in the builder's form.
+    pub fields: Vec<u8>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was used last.
+    pub used: Timestamp,
+    /// How often it was used since it was made.
+    pub uses: u64,
+}
+
+/// An entry to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBuildEntry {
+    /// The keys that name it.
+    pub keys: Vec<Digest>,
+    /// As [`BuildEntry::shape`].
+    pub shape: Digest,
+    /// The layer.
+    pub diff_id: DiffId,
+    /// The layer's archive.
+    pub blob: Descriptor,
+    /// Sum of the sizes of the layer's files, in bytes.
+    pub size: u64,
+    /// The step, for people.
+    pub description: String,
+    /// What went into the key, in the builder's form.
+    pub fields: Vec<u8>,
+}
+
+/// A file, as far as the file system tells whether it is the same and unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    /// The file system.
+    pub device: u64,
+    /// The file in it.
+    pub inode: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When anything of it was changed last, in nanoseconds since 1970: nobody can set this time.
+    pub changed_ns: i64,
+    /// When its content was changed last, in nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+/// What is known of a file's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDigest {
+    /// The digest of its content.
+    pub digest: Digest,
+    /// Its attribute `security.capability`.
+    pub capability: Option<Vec<u8>>,
+}
+
+/// Which entries to remove. Everything that is set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildPruneFilter {
+    /// Also entries whose layer an image has; otherwise only those that alone keep a layer.
+    pub all: bool,
+    /// Only entries that were not used since.
+    pub unused_since: Option<Timestamp>,
+    /// Keep the entries used last, up to so many bytes of archives.
+    pub keep_bytes: Option<u64>,
+}
+
+/// What builds remember takes on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildUsage {
+    /// How many entries there are.
+    pub entries: u64,
+    /// Bytes of their archives, each counted once.
+    pub bytes: u64,
+    /// How much of that no image has.
+    pub reclaimable_bytes: u64,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildPruneReport {
+    /// The entries.
+    pub entries: Vec<BuildEntry>,
+    /// Bytes of layers and archives that are gone.
+    pub reclaimed_bytes: u64,
+}
+
+/// Why a layer is not there in its mountable form.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsureLayerError {
+    /// No archive of it is in the store.
+    #[error(
+        "no archive of layer {0} is in the store: run `wharf builder prune --all` and build again"
+    )]
+    NoBlob(DiffId),
+    /// It cannot be unpacked.
+    #[error("cannot unpack layer {diff_id}: {cause}")]
+    Unpack {
+        /// The layer.
+        diff_id: DiffId,
+        /// Why.
+        cause: String,
+    },
+    /// The layers failed.
+    #[error(transparent)]
+    Layers(#[from] LayerError),
+}
+
+impl ImageStore {
+    /// The entry that the key names, if its archive is still here. Put its layer under a lease with [`ImageStore::lease`] before
+    /// it is used, and ask again.
+    pub fn build_entry(&self, key: &Digest) -> Result<Option<BuildEntry>, RecordsError> {
+        let found = self
+            .shared
+            .records
+            .read(|session| session.build_entry(key))?;
+        Ok(found.filter(|entry| self.shared.blobs.path(&entry.blob.digest).exists()))
+    }
+
+    /// Entries of a shape, the one used last first: what a step can be compared with.
+    pub fn build_entries_of_shape(
+        &self,
+        shape: &Digest,
+        limit: u32,
+    ) -> Result<Vec<BuildEntry>, RecordsError> {
+        self.shared
+            .records
+            .read(|session| session.build_entries_of_shape(shape, limit))
+    }
+
+    /// Entries whose step is described so, the one used last first.
+    pub fn build_entries_described(
+        &self,
+        description: &str,
+        limit: u32,
+    ) -> Result<Vec<BuildEntry>, RecordsError> {
+        self.shared
+            .records
+            .read(|session| session.build_entries_described(description, limit))
+    }
+
+    /// Every entry, the one used last first.
+    pub fn build_entries(&self) -> Result<Vec<BuildEntry>, RecordsError> {
+        self.shared.records.read(|session| {
+            let entries = session.build_entries()?;
+            Ok(entries)
+        })
+    }
+
+    /// What the entries take.
+    pub fn build_usage(&self) -> Result<BuildUsage, RecordsError> {
+        self.shared.records.read(|session| {
+            let mut usage = BuildUsage::default();
+            let mut seen = BTreeSet::new();
+            for entry in session.build_entries()? {
+                usage.entries += 1;
+                if seen.insert(entry.blob.digest) {
+                    usage.bytes += entry.blob.size;
+                    if !session.image_has_layer(entry.diff_id)? {
+                        usage.reclaimable_bytes += entry.blob.size;
+                    }
+                }
+            }
+            Ok(usage)
+        })
+    }
+
+    /// Remembers a layer whose archive is here and under a lease.
+    pub fn put_build_entry(&self, entry: &NewBuildEntry) -> Result<(), RecordsError> {
+        let now = self.shared.clock.now();
+        self.shared.records.write(Durability::Volatile, |session| {
+            session.put_layer_blob(&entry.blob, entry.diff_id)?;
+            session.put_build_entry(entry, now)
+        })
+    }
+
+    /// Counts one more use of each entry, and lets further keys name them.
+    pub fn use_build_entries(&self, used: &[(i64, Vec<Digest>)]) -> Result<(), RecordsError> {
+        let now = self.shared.clock.now();
+        self.shared.records.write(Durability::Volatile, |session| {
+            for (entry, keys) in used {
+                session.use_build_entry(*entry, now)?;
+                for key in keys {
+                    session.put_build_key(key, *entry)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What is known of these files, in their order.
+    pub fn file_digests(
+        &self,
+        files: &[FileIdentity],
+    ) -> Result<Vec<Option<FileDigest>>, RecordsError> {
+        self.shared
+            .records
+            .read(|session| files.iter().map(|file| session.file_digest(file)).collect())
+    }
+
+    /// Remembers what files hold.
+    pub fn remember_file_digests(
+        &self,
+        files: &[(FileIdentity, FileDigest)],
+    ) -> Result<(), RecordsError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.shared.records.write(Durability::Volatile, |session| {
+            for (file, found) in files {
+                session.put_file_digest(file, found)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The layer in its mountable form, unpacked now if it is not there yet. Keep it under a lease.
+    pub fn ensure_layer(&self, diff_id: DiffId) -> Result<LayerRecord, EnsureLayerError> {
+        if let Some(found) = self.layer(diff_id)? {
+            return Ok(found);
+        }
+        let blobs = self.blobs_of_layer(diff_id)?;
+        let blob = blobs.first().ok_or(EnsureLayerError::NoBlob(diff_id))?;
+        match self.layer_slot(diff_id)? {
+            LayerSlot::Present(found) => Ok(found),
+            LayerSlot::Writable(mut writer) => {
+                let facts = self.unpack_stored(&mut writer, &blob.digest).map_err(
+                    |error: UnpackError| EnsureLayerError::Unpack {
+                        diff_id,
+                        cause: error.to_string(),
+                    },
+                )?;
+                Ok(writer.finish(facts)?)
+            }
+        }
+    }
+
+    /// Removes entries, and what only they kept.
+    pub fn prune_builds(&self, filter: &BuildPruneFilter) -> Result<BuildPruneReport, SweepError> {
+        let mut candidates = Candidates::default();
+        let entries =
+            self.shared
+                .records
+                .write::<_, SweepError>(Durability::Durable, |session| {
+                    let mut kept_bytes = 0;
+                    let mut removed = Vec::new();
+                    for entry in session.build_entries()? {
+                        let kept = filter.keep_bytes.is_some_and(|limit| {
+                            kept_bytes += entry.blob.size;
+                            kept_bytes <= limit
+                        });
+                        let is_old = filter.unused_since.is_none_or(|since| entry.used < since);
+                        let is_image_s = session.image_has_layer(entry.diff_id)?;
+                        if kept || !is_old || (is_image_s && !filter.all) {
+                            continue;
+                        }
+                        session.delete_build_entry(entry.id)?;
+                        candidates.blobs.insert(entry.blob.digest);
+                        candidates.layers.insert(entry.diff_id);
+                        removed.push(entry);
+                    }
+                    if session.build_entries()?.is_empty() {
+                        session.delete_file_digests()?;
+                    }
+                    Ok(removed)
+                })?;
+        let swept = self.sweep(&candidates)?;
+        Ok(BuildPruneReport {
+            entries,
+            reclaimed_bytes: swept.layer_bytes + swept.blob_bytes,
+        })
+    }
+}

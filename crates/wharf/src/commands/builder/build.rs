@@ -1,0 +1,457 @@
+//! `wharf build`: an image from a Dockerfile.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+use wharf_build::builder::BuildOptions;
+use wharf_build::check::CheckReport;
+use wharf_build::tree::Modes;
+use wharf_engine::{
+    BuildFailure, BuildOutcome, BuildRequest, FilesTarget, PushRequest, SaveRequest,
+};
+use wharf_oci::Reference;
+
+use super::check;
+use super::context_argument::{named_context, sources};
+use super::display::{Display, Shown};
+use super::output_option::Output;
+use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
+use crate::environment::Environment;
+use crate::output_file::OutputFile;
+use crate::progress::{Progress, Shown as PushShown};
+use crate::session::Session;
+
+pub(super) const BUILD_ARG: Flag = Flag::list("build-arg", "Set build-time variables");
+const BUILD_CONTEXT: Flag = Flag::list(
+    "build-context",
+    "Additional build contexts (e.g., name=path)",
+);
+pub(super) const CHECK: Flag = Flag::switch("check", "Check the Dockerfile instead of building");
+const CONTEXT_MODES: Flag = Flag::text(
+    "context-modes",
+    "Permissions of context files: \"umask\" takes away what a umask left (0664, 0775), \"preserve\" keeps them",
+)
+.default("umask");
+const EXPLAIN: Flag = Flag::switch("explain", "Say of each step why it was done, or was not");
+pub(super) const FILE: Flag = Flag::text(
+    "file",
+    "Name of the Dockerfile (default: \"PATH/Dockerfile\")",
+)
+.letter('f');
+const IIDFILE: Flag = Flag::text("iidfile", "Write the image ID to a file");
+const LABEL: Flag = Flag::list("label", "Set metadata for an image");
+const LOAD: Flag = Flag::switch("load", "Shorthand for \"--output=type=docker\"");
+const METADATA_FILE: Flag = Flag::text("metadata-file", "Write build result metadata to a file");
+const NO_CACHE: Flag = Flag::switch("no-cache", "Do not use cache when building the image");
+const NO_CACHE_FILTER: Flag = Flag::comma_list("no-cache-filter", "Do not cache specified stages");
+const OUTPUT: Flag = Flag::list(
+    "output",
+    "Output destination (format: \"type=local,dest=path\")",
+)
+.letter('o');
+const PLATFORM: Flag = Flag::text("platform", "Set target platform for build");
+const PROGRESS: Flag = Flag::text(
+    "progress",
+    "Set type of progress output (\"auto\", \"none\", \"plain\", \"quiet\", \"rawjson\", \"tty\")",
+)
+.default("auto");
+const PULL: Flag = Flag::switch("pull", "Always attempt to pull all referenced images");
+const PUSH: Flag = Flag::switch("push", "Shorthand for \"--output=type=registry\"");
+const QUIET: Flag = Flag::switch(
+    "quiet",
+    "Suppress the build output and print image ID on success",
+)
+.letter('q');
+const TAG: Flag = Flag::list(
+    "tag",
+    "Image identifier (format: \"[registry/]repository[:tag]\")",
+)
+.letter('t');
+pub(super) const TARGET: Flag = Flag::text("target", "Set the target build stage to build");
+const TIMESTAMPS: Flag = Flag::text(
+    "timestamps",
+    "Times of files and of the image: \"reproducible\", or \"preserve\" those of files and of the clock",
+)
+.default("reproducible");
+const VERIFY: Flag = Flag::switch(
+    "verify",
+    "Build twice without cache and fail if the results differ",
+);
+// What Docker's client takes and does nothing with.
+const COMPRESS: Flag = Flag::switch("compress", "Compress the build context using gzip").hidden();
+const FORCE_RM: Flag = Flag::switch("force-rm", "Always remove intermediate containers").hidden();
+const RM: Flag = Flag::switch(
+    "rm",
+    "Remove intermediate containers after a successful build",
+)
+.default("true")
+.hidden();
+
+pub(crate) const COMMAND: Command = Command {
+    name: "build",
+    spellings: &["wharf build", "wharf builder build", "wharf buildx build"],
+    synopsis: "[OPTIONS] PATH | URL | -",
+    summary: "Build an image from a Dockerfile",
+    description: "Build an image from a Dockerfile: everything but RUN, which is not there yet.\n\
+                  The same input gives the same image, whatever the times of files are and wherever they lie.",
+    flags: &[
+        BUILD_ARG,
+        BUILD_CONTEXT,
+        CHECK,
+        COMPRESS,
+        CONTEXT_MODES,
+        EXPLAIN,
+        FILE,
+        FORCE_RM,
+        IIDFILE,
+        LABEL,
+        LOAD,
+        METADATA_FILE,
+        NO_CACHE,
+        NO_CACHE_FILTER,
+        OUTPUT,
+        PLATFORM,
+        PROGRESS,
+        PULL,
+        PUSH,
+        QUIET,
+        RM,
+        TAG,
+        TARGET,
+        TIMESTAMPS,
+        VERIFY,
+    ],
+    positionals: Positionals::AtMost(1),
+    run: Run::Networked(run),
+    ..Command::EMPTY
+};
+
+fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
+    if matches.is_set(&CHECK) {
+        return Box::pin(async { check::run(session, matches) });
+    }
+    Box::pin(build(session, matches))
+}
+
+async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !matches.argument(0).is_empty(),
+        "\"wharf build\" requires 1 argument.\nSee 'wharf build --help'."
+    );
+    let outputs = outputs(matches)?;
+    let names = names(matches, &outputs)?;
+    let pushes = outputs
+        .iter()
+        .any(|output| matches!(output, Output::Image { push: true, .. }));
+    anyhow::ensure!(
+        !pushes || !names.is_empty(),
+        "ERROR: tag is needed when pushing to registry"
+    );
+    let shown = if matches.is_set(&QUIET) {
+        Shown::Quiet
+    } else {
+        Shown::parse(matches.text(&PROGRESS))?
+    };
+    let display = Display::new(session.printer(), shown);
+    let outcome = built(session, matches, &outputs, &names, &display).await?;
+    for output in &outputs {
+        if let Output::Archive(path) = output {
+            save(session, &outcome, &names, path.as_deref())?;
+        }
+    }
+    if pushes {
+        push(session, &names, shown).await?;
+    }
+    write_files(matches, &outcome, &names)?;
+    if shown == Shown::Quiet {
+        session.printer().line(&outcome.image.to_string())?;
+    }
+    let warnings = warnings(&outcome.report, &display.warnings());
+    if shown == Shown::Plain && !warnings.is_empty() {
+        session.printer().error(&warnings);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds; once, or twice to compare.
+async fn built(
+    session: &Session,
+    matches: &Matches,
+    outputs: &[Output],
+    names: &[Reference],
+    display: &std::sync::Arc<Display>,
+) -> anyhow::Result<BuildOutcome> {
+    let engine = session.engine();
+    let request = request(session, matches, outputs, names)?;
+    let failed = |failure: BuildFailure| failed(session, display, &failure);
+    let outcome = engine
+        .build(request, &display.sink())
+        .await
+        .map_err(failed)?;
+    if matches.is_set(&VERIFY) {
+        anyhow::ensure!(
+            matches.argument(0) != "-" && matches.some_text(&FILE) != Some("-"),
+            "--verify reads everything twice: stdin cannot be read again"
+        );
+        let mut again = self::request(session, matches, &[Output::CacheOnly], &[])?;
+        again.options.no_cache = true;
+        let second = engine.build(again, &display.sink()).await.map_err(failed)?;
+        let differing = outcome
+            .diff_ids
+            .iter()
+            .zip(&second.diff_ids)
+            .position(|(one, other)| one != other);
+        anyhow::ensure!(
+            outcome.image == second.image,
+            "ERROR: the build is not reproducible: {} and {} differ{}",
+            outcome.image,
+            second.image,
+            differing.map_or_else(String::new, |layer| format!(
+                ", first in layer {}",
+                layer + 1
+            ))
+        );
+    }
+    Ok(outcome)
+}
+
+fn failed(session: &Session, display: &Display, failure: &BuildFailure) -> anyhow::Error {
+    let printer = session.printer();
+    printer.error(&display.failed_step().unwrap_or_default());
+    printer.error(failure.excerpt.as_deref().unwrap_or_default());
+    anyhow::anyhow!("ERROR: failed to build: failed to solve: {failure}")
+}
+
+fn request(
+    session: &Session,
+    matches: &Matches,
+    outputs: &[Output],
+    names: &[Reference],
+) -> anyhow::Result<BuildRequest> {
+    let (context, dockerfile) = sources(matches.argument(0), matches.some_text(&FILE))?;
+    let named: anyhow::Result<BTreeMap<_, _>> = matches
+        .list(&BUILD_CONTEXT)
+        .iter()
+        .map(|text| named_context(text))
+        .collect();
+    let platform = matches
+        .some_text(&PLATFORM)
+        .or(session.environment().docker_default_platform.as_deref());
+    anyhow::ensure!(
+        !platform.is_some_and(|text| text.contains(',')),
+        "several platforms in one build are not there yet: build each, then `wharf manifest create`"
+    );
+    let mut build_arguments = build_arguments(matches.list(&BUILD_ARG));
+    if let Some(epoch) = Environment::build_argument("SOURCE_DATE_EPOCH") {
+        build_arguments
+            .entry("SOURCE_DATE_EPOCH".to_owned())
+            .or_insert(epoch);
+    }
+    let labels = matches.list(&LABEL).iter().map(|label| {
+        let (name, value) = label.split_once('=').unwrap_or((label, ""));
+        (name.to_owned(), value.to_owned())
+    });
+    let threads = std::thread::available_parallelism();
+    let verifies = matches.is_set(&VERIFY);
+    let engine = session.engine();
+    Ok(BuildRequest {
+        context,
+        dockerfile,
+        named: named?,
+        build_arguments,
+        target: matches.some_text(&TARGET).map(str::to_owned),
+        labels: labels.collect(),
+        platform: session.platform(platform)?,
+        pull: matches.is_set(&PULL),
+        names: names.to_vec(),
+        keeps_image: outputs
+            .iter()
+            .any(|output| matches!(output, Output::Image { .. } | Output::Archive(_))),
+        files: files(outputs)?,
+        modes: match matches.text(&CONTEXT_MODES) {
+            "umask" => Modes::WithoutMask,
+            "preserve" => Modes::Preserved,
+            other => anyhow::bail!(
+                "invalid value {other:?} for --context-modes: expected umask or preserve"
+            ),
+        },
+        options: BuildOptions {
+            no_cache: matches.is_set(&NO_CACHE) || verifies,
+            no_cache_stages: matches.list(&NO_CACHE_FILTER).to_vec(),
+            preserve_times: match matches.text(&TIMESTAMPS) {
+                "reproducible" => false,
+                "preserve" => true,
+                other => anyhow::bail!(
+                    "invalid value {other:?} for --timestamps: expected reproducible or preserve"
+                ),
+            },
+            threads: threads.map_or(1, std::num::NonZero::get),
+            limits: engine.settings().limits.clone(),
+            explain: matches.is_set(&EXPLAIN),
+        },
+    })
+}
+
+/// `NAME=VALUE`, or `NAME` with the value of the environment. A name that is not set there is not given.
+pub(super) fn build_arguments(given: &[String]) -> BTreeMap<String, String> {
+    given
+        .iter()
+        .filter_map(|argument| match argument.split_once('=') {
+            Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+            None => Some((argument.clone(), Environment::build_argument(argument)?)),
+        })
+        .collect()
+}
+
+fn outputs(matches: &Matches) -> anyhow::Result<Vec<Output>> {
+    let given: anyhow::Result<Vec<Output>> = matches
+        .list(&OUTPUT)
+        .iter()
+        .map(|text| Output::parse(text))
+        .collect();
+    let mut outputs = given?;
+    let push = matches.is_set(&PUSH);
+    if push || matches.is_set(&LOAD) || outputs.is_empty() {
+        outputs.push(Output::Image {
+            names: Vec::new(),
+            push,
+        });
+    }
+    Ok(outputs)
+}
+
+/// `--tag`, and names of outputs.
+fn names(matches: &Matches, outputs: &[Output]) -> anyhow::Result<Vec<Reference>> {
+    let of_outputs = outputs.iter().flat_map(|output| match output {
+        Output::Image { names, .. } => names.as_slice(),
+        _ => &[],
+    });
+    let mut names: Vec<Reference> = Vec::new();
+    for text in matches.list(&TAG).iter().chain(of_outputs) {
+        let parsed: Result<Reference, _> = text.parse();
+        let name = parsed
+            .map_err(|error| anyhow::anyhow!("ERROR: invalid tag {text:?}: {error}"))?
+            .or_latest();
+        anyhow::ensure!(
+            name.digest().is_none(),
+            "ERROR: invalid tag {text:?}: a digest cannot be given, it follows from the image"
+        );
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn files(outputs: &[Output]) -> anyhow::Result<Vec<FilesTarget>> {
+    let mut targets = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Local(folder) => targets.push(FilesTarget::Folder(folder.clone())),
+            Output::Tar(None) => targets.push(FilesTarget::Archive(Box::new(io::stdout()))),
+            Output::Tar(Some(path)) => {
+                let file = File::create(path)
+                    .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
+                targets.push(FilesTarget::Archive(Box::new(file)));
+            }
+            _ => {}
+        }
+    }
+    Ok(targets)
+}
+
+/// The image as an archive, which `docker load` and OCI tools read.
+fn save(
+    session: &Session,
+    outcome: &BuildOutcome,
+    names: &[Reference],
+    path: Option<&Path>,
+) -> anyhow::Result<()> {
+    let mut images: Vec<String> = names.iter().map(ToString::to_string).collect();
+    if images.is_empty() {
+        images.push(outcome.image.to_string());
+    }
+    let request = SaveRequest {
+        images,
+        platform: None,
+    };
+    match path {
+        None => {
+            let stdout = rustix::io::dup(rustix::stdio::stdout())?;
+            session.engine().save(&request, File::from(stdout))?;
+        }
+        Some(path) => {
+            let output = OutputFile::create(path)?;
+            session
+                .engine()
+                .save(&request, output.file().try_clone()?)?;
+            output.keep()?;
+        }
+    }
+    Ok(())
+}
+
+async fn push(session: &Session, names: &[Reference], shown: Shown) -> anyhow::Result<()> {
+    let shown = match shown {
+        Shown::Plain => PushShown::All,
+        _ => PushShown::Nothing,
+    };
+    for reference in names {
+        let progress = Progress::new(session.printer(), shown);
+        let request = PushRequest {
+            reference: reference.clone(),
+        };
+        session.engine().push(&request, &progress.sink()).await?;
+    }
+    Ok(())
+}
+
+/// `--iidfile` and `--metadata-file`.
+fn write_files(
+    matches: &Matches,
+    outcome: &BuildOutcome,
+    names: &[Reference],
+) -> anyhow::Result<()> {
+    let write = |path: &str, text: &str| {
+        // a name alone has no folder to be synced
+        let file = Path::new(".").join(path);
+        wharf_blobs::write_file(&file, text.as_bytes(), 0o644)
+            .map_err(|error| anyhow::anyhow!("cannot write {path}: {error}"))
+    };
+    if let Some(path) = matches.some_text(&IIDFILE) {
+        write(path, &outcome.image.to_string())?;
+    }
+    if let Some(path) = matches.some_text(&METADATA_FILE) {
+        let manifest = &outcome.manifest;
+        let mut metadata = json!({
+            "containerimage.config.digest": outcome.image,
+            "containerimage.descriptor": manifest,
+            "containerimage.digest": manifest.digest,
+        });
+        if let (Some(fields), false) = (metadata.as_object_mut(), names.is_empty()) {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            fields.insert("image.name".to_owned(), json!(names.join(",")));
+        }
+        write(path, &format!("{metadata:#}\n"))?;
+    }
+    Ok(())
+}
+
+/// What the build checks say, as Docker shows it below a build.
+fn warnings(report: &CheckReport, others: &[String]) -> String {
+    let findings = report.findings.iter().map(|finding| {
+        let (rule, line) = (finding.rule.name(), finding.lines.first);
+        format!(" - {rule}: {} (line {line})\n", finding.detail)
+    });
+    let others = others.iter().map(|text| format!(" - {text}\n"));
+    let lines: Vec<String> = findings.chain(others).collect();
+    match lines.len() {
+        0 => String::new(),
+        1 => format!("\n 1 warning found:\n{}", lines.concat()),
+        count => format!("\n {count} warnings found:\n{}", lines.concat()),
+    }
+}

@@ -1,0 +1,173 @@
+//! Draws how a build goes on, as `BuildKit`'s plain form does: numbered lines on stderr.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+use wharf_build::builder::{BuildEvent, StepOutcome, Vertex};
+use wharf_engine::BuildSink;
+
+use crate::printer::Printer;
+
+/// How a build is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Numbered lines.
+    Plain,
+    /// One JSON object for each event.
+    RawJson,
+    /// Nothing, and the image's ID at the end.
+    Quiet,
+    /// Nothing.
+    None,
+}
+
+impl Shown {
+    /// What `--progress` says.
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
+        Ok(match text {
+            "auto" | "plain" | "tty" | "" => Self::Plain,
+            "rawjson" => Self::RawJson,
+            "quiet" => Self::Quiet,
+            "none" => Self::None,
+            _ => anyhow::bail!(
+                "invalid progress mode {text:?}: expected auto, plain, tty, quiet, rawjson or none"
+            ),
+        })
+    }
+}
+
+/// The display of one build.
+#[derive(Debug)]
+pub(super) struct Display {
+    printer: Arc<Printer>,
+    shown: Shown,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    names: HashMap<Vertex, String>,
+    warnings: Vec<String>,
+    failed: Option<(String, String)>,
+    has_begun: bool,
+}
+
+impl Display {
+    pub(super) fn new(printer: &Arc<Printer>, shown: Shown) -> Arc<Self> {
+        Arc::new(Self {
+            printer: Arc::clone(printer),
+            shown,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Where the engine tells its events.
+    pub(super) fn sink(self: &Arc<Self>) -> BuildSink {
+        let display = Arc::clone(self);
+        Arc::new(move |event| display.show(event))
+    }
+
+    /// Warnings that came during the build.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.state().warnings.clone()
+    }
+
+    /// The step that failed, as `BuildKit` repeats it below everything else.
+    pub(super) fn failed_step(&self) -> Option<String> {
+        let state = self.state();
+        let (name, _) = state.failed.as_ref()?;
+        Some(format!("------\n > {name}:\n------\n"))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, event: BuildEvent) {
+        // printed under the lock: lines of several steps must not mix
+        let mut state = self.state();
+        let text = match self.shown {
+            Shown::Plain => state.plain(&event),
+            Shown::RawJson => format!("{}\n", json_of(&event)),
+            Shown::Quiet | Shown::None => String::new(),
+        };
+        state.remember(event);
+        self.printer.error(&text);
+    }
+}
+
+impl State {
+    fn remember(&mut self, event: BuildEvent) {
+        match event {
+            BuildEvent::Started { vertex, name } => drop(self.names.insert(vertex, name)),
+            BuildEvent::Warning(text) => self.warnings.push(text),
+            BuildEvent::Failed { vertex, error } => {
+                let name = self.names.get(&vertex).cloned().unwrap_or_default();
+                self.failed = Some((name, error));
+            }
+            _ => {}
+        }
+    }
+
+    fn plain(&mut self, event: &BuildEvent) -> String {
+        let mut text = String::new();
+        // writing to memory does not fail
+        let _ = match event {
+            BuildEvent::Started { vertex, name } => {
+                if self.has_begun {
+                    text.push('\n');
+                }
+                self.has_begun = true;
+                writeln!(text, "#{} {name}", vertex.0)
+            }
+            BuildEvent::Status {
+                vertex,
+                text: status,
+            }
+            | BuildEvent::Explained {
+                vertex,
+                text: status,
+            } => {
+                writeln!(text, "#{} {status}", vertex.0)
+            }
+            BuildEvent::Ended { vertex, outcome } => match outcome {
+                StepOutcome::Cached => writeln!(text, "#{} CACHED", vertex.0),
+                StepOutcome::Done { milliseconds } => {
+                    let tenths = milliseconds / 100;
+                    writeln!(text, "#{} DONE {}.{}s", vertex.0, tenths / 10, tenths % 10)
+                }
+            },
+            BuildEvent::Failed { vertex, error } => {
+                writeln!(text, "#{} ERROR: {error}", vertex.0)
+            }
+            BuildEvent::Warning(_) => Ok(()),
+        };
+        text
+    }
+}
+
+fn json_of(event: &BuildEvent) -> serde_json::Value {
+    match event {
+        BuildEvent::Started { vertex, name } => {
+            json!({"vertexes": [{"id": vertex.0, "name": name}]})
+        }
+        BuildEvent::Status { vertex, text } => {
+            json!({"statuses": [{"vertex": vertex.0, "name": text}]})
+        }
+        BuildEvent::Explained { vertex, text } => {
+            json!({"logs": [{"vertex": vertex.0, "data": text}]})
+        }
+        BuildEvent::Ended { vertex, outcome } => match outcome {
+            StepOutcome::Cached => json!({"vertexes": [{"id": vertex.0, "cached": true}]}),
+            StepOutcome::Done { milliseconds } => {
+                json!({"vertexes": [{"id": vertex.0, "completed": true, "milliseconds": milliseconds}]})
+            }
+        },
+        BuildEvent::Failed { vertex, error } => {
+            json!({"vertexes": [{"id": vertex.0, "error": error}]})
+        }
+        BuildEvent::Warning(text) => json!({"warnings": [{"short": text}]}),
+    }
+}

@@ -1,0 +1,11 @@
+//! `wharf build`, and what builds remember.
+
+pub(crate) mod build;
+mod check;
+mod context_argument;
+mod display;
+mod group;
+mod output_option;
+pub(crate) mod prune;
+
+pub(crate) use group::COMMAND;

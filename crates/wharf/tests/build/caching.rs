@@ -1,0 +1,153 @@
+//! What is done again, what is not, and what is said about it.
+
+use crate::fixture::Project;
+
+/// The steps that were cached, and those that were done.
+fn outcomes(project: &Project, arguments: &[&str]) -> Vec<String> {
+    let text = project.run(arguments).success().error_text();
+    let mut names = std::collections::HashMap::new();
+    let mut outcomes = Vec::new();
+    for line in text.lines() {
+        let Some((number, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        if rest.starts_with('[') {
+            names.insert(number.to_owned(), rest.to_owned());
+        }
+        let Some(name) = names.get(number).filter(|name| !name.contains("internal")) else {
+            continue;
+        };
+        if rest == "CACHED" || rest.starts_with("DONE") {
+            let outcome = rest.split(' ').next().unwrap();
+            let name = name.split_once("] ").unwrap().1;
+            outcomes.push(format!("{outcome} {name}"));
+        }
+    }
+    outcomes
+}
+
+#[test]
+fn only_what_changed_is_done_again() {
+    let project = Project::new("FROM scratch\nCOPY a /\nCOPY d /d/\nWORKDIR /w\n");
+    project.file("a", "A").file("d/b", "B");
+    let all = |outcome: &str| -> Vec<String> {
+        ["COPY a /", "COPY d /d/", "WORKDIR /w"]
+            .map(|step| format!("{outcome} {step}"))
+            .to_vec()
+    };
+    assert_eq!(outcomes(&project, &[]), all("DONE"));
+    assert_eq!(outcomes(&project, &[]), all("CACHED"));
+    // times and other files do not count
+    project.file("other", "x").file("a", "A");
+    let past = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let file = std::fs::File::options()
+        .write(true)
+        .open(project.context().join("d/b"));
+    file.unwrap().set_modified(past).unwrap();
+    assert_eq!(outcomes(&project, &[]), all("CACHED"));
+    // content and modes do
+    project.file("d/b", "C");
+    assert_eq!(
+        outcomes(&project, &[]),
+        ["CACHED COPY a /", "DONE COPY d /d/", "DONE WORKDIR /w"]
+    );
+    project.mode("d/b", 0o600);
+    assert_eq!(
+        outcomes(&project, &[]),
+        ["CACHED COPY a /", "DONE COPY d /d/", "DONE WORKDIR /w"]
+    );
+    // and what was known comes back
+    project.mode("d/b", 0o644).file("d/b", "B");
+    assert_eq!(outcomes(&project, &[]), all("CACHED"));
+    assert_eq!(outcomes(&project, &["--no-cache"]), all("DONE"));
+    assert_eq!(outcomes(&project, &["--no-cache-filter=0"]), all("DONE"));
+}
+
+#[test]
+fn a_file_of_the_same_size_and_time_is_seen() {
+    let project = Project::new("FROM scratch\nCOPY a /\n");
+    project.file("a", "one");
+    let path = project.context().join("a");
+    let modified = path.metadata().unwrap().modified().unwrap();
+    assert_eq!(project.plain_files(&[]), ["-0644 0:0 a: one"]);
+    testkit::write(&path, "two");
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(modified).unwrap();
+    assert_eq!(project.plain_files(&[]), ["-0644 0:0 a: two"]);
+}
+
+#[test]
+fn stages_that_nobody_needs_are_not_built() {
+    let project = Project::new(
+        "FROM not-there AS unused\nCOPY missing /\nFROM scratch AS used\nCOPY a /\nFROM scratch\nCOPY --from=used /a /b\n",
+    );
+    project.file("a", "A");
+    assert_eq!(
+        outcomes(&project, &[]),
+        ["DONE COPY a /", "DONE COPY --from=used /a /b"]
+    );
+    assert_eq!(outcomes(&project, &["--target=used"]), ["CACHED COPY a /"]);
+}
+
+#[test]
+fn what_is_explained() {
+    let project = Project::new("FROM scratch\nCOPY d /\n");
+    project.file("d/a", "A").file("d/b", "B");
+    let explained = || -> String {
+        let text = project.run(&["--explain"]).success().error_text();
+        let found = text
+            .lines()
+            .find(|line| line.contains("miss:") || line.contains("hit:"));
+        found.unwrap_or(&text).to_owned()
+    };
+    assert_eq!(explained(), "#3 miss: this step was not done before");
+    assert!(explained().starts_with("#3 hit: made "));
+    project.file("d/a", "C").file("d/n", "N");
+    assert_eq!(explained(), "#3 miss: file a changed, file n is new");
+}
+
+#[test]
+fn the_cache_is_shown_and_pruned() {
+    let project = Project::new("FROM scratch\nCOPY a /\n");
+    project.file("a", "A");
+    let image = project.build(&["-t", "x"]);
+    let usage = || {
+        let format = "--format={{.Type}} {{.TotalCount}} {{.Reclaimable}}";
+        let output = project
+            .sandbox
+            .wharf(["system", "df", format])
+            .run()
+            .success();
+        output.text().lines().last().unwrap().to_owned()
+    };
+    assert_eq!(usage(), "Build Cache 1 0B (0%)");
+    // what an image has stays unless all is asked for
+    let prune = |arguments: &[&str]| {
+        let all = [&["builder", "prune", "--force"][..], arguments].concat();
+        project.sandbox.wharf(all).run().success().text()
+    };
+    assert_eq!(prune(&[]), "Total reclaimed space: 0B\n");
+    assert_eq!(
+        prune(&["--all", "--filter", "until=1h"]),
+        "Total reclaimed space: 0B\n"
+    );
+    assert!(prune(&["--all"]).starts_with("Deleted build cache objects:\n"));
+    assert_eq!(usage(), "Build Cache 0 0B");
+    // the image is whole, and a build is done again
+    project.sandbox.wharf(["system", "check"]).run().success();
+    assert_eq!(outcomes(&project, &[]), ["DONE COPY a /"]);
+    // without its image the cache alone keeps a layer
+    project
+        .sandbox
+        .wharf(["rmi", "--force", &image])
+        .run()
+        .success();
+    assert_eq!(outcomes(&project, &[]), ["CACHED COPY a /"]);
+    assert_eq!(project.build(&["-t", "x"]), image);
+    project.sandbox.wharf(["rmi", &image]).run().success();
+    let text = prune(&[]);
+    assert!(
+        text.contains("Deleted build cache objects:") && !text.contains("space: 0B"),
+        "{text}"
+    );
+}

@@ -1,0 +1,17 @@
+//! `wharf build`, with the real binary: what is in the layers and the config, what is cached, what a second build comes to.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "the set-up of a test that fails ends it, and tables are as long as they are"
+)]
+
+mod caching;
+mod contexts;
+mod copying;
+mod errors;
+mod fixture;
+mod metadata;
+mod outputs;
+mod peers;
+mod reproducible;
