@@ -14,6 +14,7 @@ mod proxy;
 mod publish;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use addresses::{
     AddressError, check_address, choose_address, choose_subnet, default_pools, gateway_of,
@@ -33,3 +34,4 @@ pub use ports::{PortBinding, PortError, PortProtocol, bracketed, parse_exposed, 
 pub use program::ProgramError;
 pub use proxy::PortProxy;
 pub use publish::{HeldPort, PublishError, TakenPort, take_ports};
+pub use user::{UserNetwork, UserNetworkError, UserNetworkTool};

@@ -131,7 +131,7 @@ pub(super) fn end(child: &mut Child) -> io::Result<()> {
     child.wait().map(drop)
 }
 
-fn read(stream: impl Read + AsFd) -> String {
+pub(super) fn read(stream: impl Read + AsFd) -> String {
     // Whoever inherited the stream may hold it open: what is there is enough.
     let _ = rustix::io::ioctl_fionbio(&stream, true);
     let mut bytes = Vec::new();

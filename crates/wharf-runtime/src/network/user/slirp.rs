@@ -1,0 +1,60 @@
+//! slirp4netns' socket: one request, one answer, both JSON (its manual, "FILTERING CONNECTIONS" and "API SOCKET").
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::super::publish::TakenPort;
+use super::tool::LIMIT;
+
+/// The container's address in its default network, 10.0.2.0/24.
+pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 100);
+/// Its server for names.
+pub(super) const DNS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
+
+/// Answers are a line.
+const ANSWER_LIMIT_BYTES: u64 = 1 << 16;
+
+/// Publishes a port; what it says if it does not. It has no IPv6 to publish at.
+pub(super) fn forward(socket: &Path, port: &TakenPort) -> Result<(), String> {
+    let IpAddr::V4(host) = port.host_ip else {
+        return Ok(());
+    };
+    let request = json!({
+        "execute": "add_hostfwd",
+        "arguments": {
+            "proto": port.protocol,
+            "host_addr": host.to_string(),
+            "host_port": port.host_port,
+            "guest_addr": ADDRESS.to_string(),
+            "guest_port": port.container_port,
+        },
+    });
+    let answer = ask(socket, &request).map_err(|error| error.to_string())?;
+    match answer.get("error") {
+        None => Ok(()),
+        Some(error) => {
+            let said = error.get("desc").and_then(Value::as_str);
+            Err(format!(
+                "cannot publish {host}:{}/{}: {}",
+                port.host_port,
+                port.protocol,
+                said.unwrap_or("it does not say why")
+            ))
+        }
+    }
+}
+
+fn ask(socket: &Path, request: &Value) -> std::io::Result<Value> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    stream.write_all(request.to_string().as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_LIMIT_BYTES).read_to_end(&mut answer)?;
+    Ok(serde_json::from_slice(&answer)?)
+}
