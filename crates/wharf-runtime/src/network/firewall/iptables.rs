@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::network::bridge::BridgeNetwork;
 use crate::network::program::{self, ProgramError};
 
-use super::{LIMIT, PublishedPort};
+use super::rules::{LIMIT, PublishedPort};
 
 /// A rule: table, chain, and what follows.
 type Rule = (&'static str, String, Vec<String>);

@@ -2,7 +2,7 @@
 
 use crate::network::bridge::BridgeNetwork;
 
-use super::PublishedPort;
+use super::rules::PublishedPort;
 
 /// What is done with elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -474,8 +474,16 @@ mod tests {
         );
         let child = std::fs::read_to_string(child).unwrap();
         let stat = format!("/proc/{}/stat", child.trim());
-        let state = std::fs::read_to_string(stat).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        // Killed, it needs a moment to be gone.
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let state = std::fs::read_to_string(&stat).unwrap_or_default();
+            if state.is_empty() || state.contains(") Z ") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{state}");
+            std::thread::yield_now();
+        }
     }
 
     #[test]
