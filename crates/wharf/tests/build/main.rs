@@ -9,6 +9,7 @@
 mod caching;
 mod contexts;
 mod copying;
+mod corpus;
 mod errors;
 mod fixture;
 mod metadata;
