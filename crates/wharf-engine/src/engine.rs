@@ -34,7 +34,7 @@ pub struct EngineSettings {
     pub clock: Clock,
     /// The ordinary user whose containers these are; `None` for root, whose containers are root's.
     pub caller: Option<Caller>,
-    /// What watches containers: the number of the container follows the arguments.
+    /// What watches containers and runs the steps of builds: which of them is said behind the arguments.
     pub monitor: MonitorProgram,
 }
 
@@ -47,7 +47,7 @@ pub struct Caller {
     pub group: u32,
 }
 
-/// How a container's monitor is started.
+/// How this program is started once more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MonitorProgram {
     /// The program.

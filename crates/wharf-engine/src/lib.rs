@@ -23,8 +23,8 @@ pub use builds::{
 };
 pub use containers::{
     Container, ContainerConfig, ContainerRecord, CreateRequest, DeviceMapping, ExecRequest,
-    HostConfig, LogConfig, MountConfig, MountPoint, PortPlace, RestartPolicyConfig, UlimitConfig,
-    Volume, parse_size,
+    HostConfig, LogConfig, MountConfig, MountPoint, PortPlace, RestartPolicyConfig, StepRequest,
+    UlimitConfig, Volume, parse_size,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

@@ -6,6 +6,7 @@
 //! - [`apply_layer`] unpacks a layer into a directory that overlayfs can mount, safely, resumably,
 //!   and computes its diff ID;
 //! - [`Overlay`] shows several unpacked layers as one tree;
+//! - [`archive_tree`] makes an archive of a tree, a layer where that is what overlayfs wrote;
 //! - [`remove_tree`](remove_tree()) deletes what was unpacked;
 //! - [`Limits`] bound everything that an archive from outside decides.
 //!
@@ -17,6 +18,7 @@ mod limits;
 mod overlay;
 mod remove_tree;
 mod tar;
+mod tree_entries;
 
 pub use apply::{
     AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, EntryName, Flavour,
@@ -30,3 +32,4 @@ pub use tar::{
     Device, Entry, EntryContent, EntryKind, SparseSegment, TarError, TarReader, TarWriter,
     Timestamp, Xattr,
 };
+pub use tree_entries::{Removal, TreeEntry, TreeKind, archive_tree, for_each_entry};

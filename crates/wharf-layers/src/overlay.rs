@@ -87,6 +87,11 @@ impl Overlay {
         if let Some((upper, work)) = &folders.upper {
             set("upperdir", &upper.name)?;
             set("workdir", &work.name)?;
+            if self.flavour == Flavour::Root {
+                // What is written must be a layer by itself, whatever the kernel's defaults are.
+                set("redirect_dir", "off")?;
+                set("metacopy", "off")?;
+            }
         }
         if self.flavour == Flavour::User {
             fsconfig_set_flag(context.as_fd(), "userxattr")

@@ -59,7 +59,10 @@ pub fn attach(
         stderr: options.stderr,
     })?;
     if options.start {
-        client.send(&Request::Start)?;
+        let terminal_size = terminal_size().filter(|_| options.terminal);
+        client.send(&Request::Start {
+            terminal_size: terminal_size.unwrap_or_default(),
+        })?;
     }
     let raw = if options.terminal && options.stdin {
         RawTerminal::enter()
@@ -143,7 +146,11 @@ impl Connection<'_> {
                             return Err(MonitorClientError::Failed { text, exit_code });
                         }
                         Reply::Refused { text } => return Err(MonitorClientError::Refused(text)),
-                        Reply::Started => {
+                        Reply::Started { warnings } => {
+                            for warning in warnings {
+                                let line = format!("WARNING: {warning}\n");
+                                write_out(io::stderr().lock(), line.as_bytes())?;
+                            }
                             self.started = true;
                             self.resize()?;
                         }

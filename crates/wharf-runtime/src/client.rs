@@ -66,10 +66,12 @@ impl MonitorClient {
         }
     }
 
-    /// Starts the container, and waits until its program runs.
-    pub fn start(&mut self) -> Result<(), MonitorClientError> {
-        self.send(&Request::Start)?;
-        self.answer()
+    /// Starts the container, and waits until its program runs. What of it does not hold here, comes back: for people.
+    pub fn start(&mut self) -> Result<Vec<String>, MonitorClientError> {
+        self.send(&Request::Start {
+            terminal_size: (0, 0),
+        })?;
+        self.answered()
     }
 
     /// Sends a signal to the container's first process.
@@ -126,9 +128,14 @@ impl MonitorClient {
     }
 
     fn answer(&mut self) -> Result<(), MonitorClientError> {
+        self.answered().map(drop)
+    }
+
+    fn answered(&mut self) -> Result<Vec<String>, MonitorClientError> {
         loop {
             match self.next_reply()? {
-                Reply::Done | Reply::Started => return Ok(()),
+                Reply::Done => return Ok(Vec::new()),
+                Reply::Started { warnings } => return Ok(warnings),
                 Reply::Failed { text, exit_code } => {
                     return Err(MonitorClientError::Failed { text, exit_code });
                 }

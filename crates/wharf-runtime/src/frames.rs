@@ -31,7 +31,10 @@ pub(crate) enum FrameKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// Start the container. Answered by `Started` or `Failed`.
-    Start,
+    Start {
+        /// Lines and columns of its terminal; zeros where there is none.
+        terminal_size: (u16, u16),
+    },
     /// Send its output to me from now on, and take its input from me. Answered by `Done`; `Exited` comes at the end.
     Attach {
         /// Whether input is taken.
@@ -79,7 +82,10 @@ pub(crate) enum Reply {
     /// It was done.
     Done,
     /// The container runs.
-    Started,
+    Started {
+        /// What of it does not hold here: for people.
+        warnings: Vec<String>,
+    },
     /// It could not be started.
     Failed {
         /// Why.
@@ -178,7 +184,7 @@ mod tests {
         let mut bytes = Vec::new();
         push_frame(&mut bytes, FrameKind::Stdout, b"out");
         push_frame(&mut bytes, FrameKind::Stdin, b"");
-        push_message(&mut bytes, FrameKind::Request, &Request::Start);
+        push_message(&mut bytes, FrameKind::Request, &Request::Wait);
         let whole = bytes.clone();
         // One byte after the other: nothing comes out before it is whole.
         let (mut from, mut frames) = (Vec::new(), Vec::new());
@@ -191,7 +197,7 @@ mod tests {
             [
                 (FrameKind::Stdout, b"out".to_vec()),
                 (FrameKind::Stdin, Vec::new()),
-                (FrameKind::Request, b"\"Start\"".to_vec()),
+                (FrameKind::Request, b"\"Wait\"".to_vec()),
             ]
         );
     }

@@ -24,6 +24,7 @@ pub mod seccomp;
 mod signals;
 mod spec;
 mod state;
+mod step;
 #[expect(
     unsafe_code,
     reason = "one folder asks the kernel what no safe library asks; each block says why it is sound"
@@ -40,7 +41,7 @@ pub use exec::{ExecTarget, exec};
 pub use exec_streams::connect_exec;
 pub use launch::{ChildIo, LaunchError, Launched, launch};
 pub use logs::{LogEntry, LogReader, OutputStream};
-pub use monitor::{MonitorError, MonitorHost, run_monitor};
+pub use monitor::{HostError, MonitorError, MonitorHost, run_monitor};
 pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
 pub use signals::{InvalidSignal, parse_signal};
 pub use spec::{
@@ -51,3 +52,4 @@ pub use state::{
     ContainerFolder, ContainerState, FolderError, HealthResult, HealthState, RunLock, STATE_FORMAT,
     Status,
 };
+pub use step::{StepOrder, StepProcess, run_step};

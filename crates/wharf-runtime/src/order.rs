@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cgroups::Resources;
 use crate::spec::ContainerSpec;
 
 /// The format of [`MonitorOrder`] that this program writes and reads.
@@ -17,6 +18,10 @@ pub struct MonitorOrder {
     pub format: u32,
     /// What runs, and where.
     pub spec: ContainerSpec,
+    /// The name of its group of processes: `wharf/<id>`.
+    pub cgroup: String,
+    /// What it may use.
+    pub resources: Resources,
     /// Where its output is kept.
     pub log: LogOrder,
     /// Whether it is started again when it has ended.

@@ -145,6 +145,13 @@ pub enum MountSource {
         /// Where the kernel does not allow a new one, the machine's own is shown instead.
         or_bind: Option<PathBuf>,
     },
+    /// What another container has at a place: of the process whose mount namespace is this file.
+    OfNamespace {
+        /// `/proc/<pid>/ns/mnt`.
+        namespace: PathBuf,
+        /// The place there.
+        path: PathBuf,
+    },
     /// The cgroup hierarchies, as the machine has them.
     Cgroups,
 }

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use wharf_blobs::write_file;
 
+use crate::cgroups::Cgroup;
 use crate::order::{MonitorOrder, ORDER_FORMAT};
 
 /// The format of `state.json` that this program writes and reads.
@@ -49,7 +50,7 @@ pub struct ContainerState {
     /// Whether somebody asked it to stop: then a reboot does not start it again by `unless-stopped`.
     pub stopped_by_user: bool,
     /// Where its cgroup is, while it has one.
-    pub cgroup: Option<String>,
+    pub cgroup: Option<Cgroup>,
     /// What its health checks found.
     pub health: Option<HealthState>,
 }

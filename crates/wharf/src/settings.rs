@@ -40,7 +40,7 @@ fn monitor_program(session: &Session) -> MonitorProgram {
     let root = session.configuration().root.to_string_lossy().into_owned();
     MonitorProgram {
         path: "/proc/self/exe".into(),
-        arguments: vec!["--root".to_owned(), root, "container-monitor".to_owned()],
+        arguments: vec!["--root".to_owned(), root],
     }
 }
 

@@ -74,7 +74,7 @@ fn add_all(folder: &Path, devices: &mut Vec<DeviceSpec>) {
     }
 }
 
-fn device(source: &Path, path: &Path) -> Option<DeviceSpec> {
+pub(super) fn device(source: &Path, path: &Path) -> Option<DeviceSpec> {
     let metadata = std::fs::metadata(source).ok()?;
     let kind = metadata.file_type();
     if !kind.is_block_device() && !kind.is_char_device() {

@@ -74,12 +74,24 @@ impl Engine {
             spec.capabilities = CapabilitySet::ALL;
             spec.seccomp = SeccompChoice::Unconfined;
         }
+        if !request.privileged
+            && let Some(bound) = bounding_set(target)
+        {
+            // Not more than the container, which may have been given less than it was asked to have.
+            spec.capabilities = spec.capabilities.and(bound);
+        }
         spec.terminal = request.terminal.is_some();
         spec.terminal_size = request.terminal.unwrap_or_default();
         spec.init = false;
         let order = self.container_folder(id).order().map_err(classify)?;
         let user_namespace = order.spec.namespaces.user.map(|user| user.set_groups);
-        let join_cgroup = |_process: Pid| Ok(());
+        let cgroup = container.state.cgroup.clone();
+        let join_cgroup = |process: Pid| match &cgroup {
+            Some(cgroup) => cgroup
+                .add(process.as_raw_nonzero().get().unsigned_abs())
+                .map_err(std::io::Error::other),
+            None => Ok(()),
+        };
         let target = ExecTarget {
             process: target,
             user_namespace,
@@ -87,4 +99,16 @@ impl Engine {
         };
         exec(target, &spec, io).map_err(classify)
     }
+}
+
+/// What a process and its children may ever do as root.
+fn bounding_set(process: Pid) -> Option<CapabilitySet> {
+    let path = format!("/proc/{}/status", process.as_raw_nonzero());
+    let status = std::fs::read_to_string(path).ok()?;
+    let bits = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapBnd:"))?;
+    u64::from_str_radix(bits.trim(), 16)
+        .ok()
+        .map(CapabilitySet::from_bits)
 }

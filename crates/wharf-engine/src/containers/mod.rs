@@ -11,10 +11,12 @@ mod names;
 mod network_files;
 mod record;
 mod remove;
+mod resources;
 mod shown;
 mod sizes;
 mod spec;
 mod start;
+mod step;
 mod volumes;
 mod written;
 
@@ -26,4 +28,5 @@ pub use create::CreateRequest;
 pub use exec::ExecRequest;
 pub use record::{Container, ContainerRecord};
 pub use sizes::parse_size;
+pub use step::StepRequest;
 pub use volumes::Volume;

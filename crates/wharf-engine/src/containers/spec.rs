@@ -16,12 +16,14 @@ use super::config::{HostConfig, MountPoint, RestartPolicyConfig};
 use super::devices;
 use super::network_files::network_files;
 use super::record::ContainerRecord;
+use super::resources::resources;
 use super::sizes::parse_size;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
 
 /// What `PATH` is where nothing says it.
-const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Docker's size of `/dev/shm`.
 pub(super) const SHM_SIZE_BYTES: i64 = 64 << 20;
 /// What a container is given to end by itself, in seconds.
@@ -30,7 +32,7 @@ const STOP_TIMEOUT_SECONDS: i64 = 10;
 const LOG_FILES: u32 = 1;
 
 /// Paths that are hidden from containers (moby, `oci/defaults.go`).
-const MASKED_PATHS: [&str; 12] = [
+pub(super) const MASKED_PATHS: [&str; 12] = [
     "/proc/asound",
     "/proc/acpi",
     "/proc/interrupts",
@@ -45,7 +47,7 @@ const MASKED_PATHS: [&str; 12] = [
     "/sys/devices/virtual/powercap",
 ];
 /// Paths that containers cannot write.
-const READ_ONLY_PATHS: [&str; 5] = [
+pub(super) const READ_ONLY_PATHS: [&str; 5] = [
     "/proc/bus",
     "/proc/fs",
     "/proc/irq",
@@ -62,6 +64,7 @@ pub(super) fn check(record: &ContainerRecord) -> Result<(), EngineError> {
     security(host)?;
     log_order(host, Path::new(""))?;
     health(record.config.healthcheck.as_ref())?;
+    resources(host)?;
     if host.auto_remove && host.restart_policy.name != "no" && !host.restart_policy.name.is_empty()
     {
         let text = "can't create 'AutoRemove' container with restart policy";
@@ -81,6 +84,8 @@ impl Engine {
         Ok(MonitorOrder {
             format: ORDER_FORMAT,
             spec: self.container_spec(record, folder)?,
+            cgroup: format!("wharf/{}", record.id),
+            resources: resources(host)?,
             log: log_order(host, &folder.log())?,
             restart: restart_policy(&host.restart_policy)?,
             stop_signal: stop_signal(record)?,
@@ -144,7 +149,7 @@ impl Engine {
     }
 
     /// Whose ids the container's are: an ordinary user's own, as root.
-    fn id_mapping(&self) -> Option<IdMapping> {
+    pub(super) fn id_mapping(&self) -> Option<IdMapping> {
         let one = |outside| {
             vec![IdRange {
                 inside: 0,
@@ -214,7 +219,7 @@ impl Engine {
     }
 }
 
-fn paths(texts: &[&str]) -> Vec<PathBuf> {
+pub(super) fn paths(texts: &[&str]) -> Vec<PathBuf> {
     texts.iter().map(PathBuf::from).collect()
 }
 
@@ -429,7 +434,7 @@ fn health(config: Option<&HealthConfig>) -> Result<Option<HealthOrder>, EngineEr
 }
 
 /// The file systems that every container has.
-fn default_mounts(host: &HostConfig, namespaces: &NamespaceSpec) -> Vec<MountSpec> {
+pub(super) fn default_mounts(host: &HostConfig, namespaces: &NamespaceSpec) -> Vec<MountSpec> {
     let rooted = namespaces.user.is_none();
     let terminals = if rooted {
         "newinstance ptmxmode=0666 mode=0620 gid=5"
@@ -473,18 +478,19 @@ fn default_mounts(host: &HostConfig, namespaces: &NamespaceSpec) -> Vec<MountSpe
             }
         }
     }
-    let shares_ipc = match &namespaces.ipc {
-        NamespaceChoice::New => None,
-        NamespaceChoice::Host => Some(PathBuf::from("/dev/shm")),
-        NamespaceChoice::File(path) => {
-            let process = path.parent().and_then(Path::parent);
-            process.map(|process| process.join("root/dev/shm"))
-        }
+    let shared = match &namespaces.ipc {
+        NamespaceChoice::New => return mounts,
+        NamespaceChoice::Host => bind(Path::new("/dev/shm"), "/dev/shm", true),
+        NamespaceChoice::File(path) => MountSpec {
+            what: MountSource::OfNamespace {
+                namespace: path.with_file_name("mnt"),
+                path: PathBuf::from("/dev/shm"),
+            },
+            ..file_system("/dev/shm", "", "")
+        },
     };
-    if let Some(source) = shares_ipc {
-        mounts.retain(|mount| !matches!(mount.target.to_str(), Some("/dev/shm" | "/dev/mqueue")));
-        mounts.push(bind(&source, "/dev/shm", true));
-    }
+    mounts.retain(|mount| !matches!(mount.target.to_str(), Some("/dev/shm" | "/dev/mqueue")));
+    mounts.push(shared);
     mounts
 }
 

@@ -6,12 +6,14 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Pid;
 use wharf_images::UserKind;
+use wharf_runtime::cgroups::{Cgroup, Hierarchies};
 use wharf_runtime::{
-    MonitorClient, MonitorClientError, MonitorError, MonitorHost, MonitorOrder, run_monitor,
+    Capability, CapabilitySet, HostError, MonitorClient, MonitorClientError, MonitorError,
+    MonitorHost, MonitorOrder, run_monitor,
 };
 use wharf_transfer::ErrorKind;
 
-use super::record::Container;
+use super::record::{Container, ContainerRecord};
 use crate::engine::Engine;
 use crate::error::{Classified, EngineError, classify, failure};
 
@@ -47,6 +49,7 @@ impl Engine {
         let program = &self.settings().monitor;
         let spawned = Command::new(&program.path)
             .args(&program.arguments)
+            .arg("container-monitor")
             .arg(&record.id)
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
@@ -70,13 +73,12 @@ impl Engine {
     pub fn run_container_monitor(&self, id: &str, first: UnixStream) -> Result<(), EngineError> {
         let container = self.read_container(id)?;
         let folder = self.container_folder(id);
-        let mut host = Host { engine: self, id };
-        run_monitor(&folder, first, &mut host).map_err(classify)?;
-        let record = &container.record;
-        if record.host_config.auto_remove {
-            self.remove_ended(record)?;
-        }
-        Ok(())
+        let mut host = Host {
+            engine: self,
+            record: &container.record,
+            cgroup: None,
+        };
+        run_monitor(&folder, first, &mut host).map_err(classify)
     }
 
     /// Puts right what is recorded of containers whose monitors died, so that nothing waits for them.
@@ -99,24 +101,54 @@ impl Engine {
 /// What the monitor of one container asks of the engine.
 struct Host<'a> {
     engine: &'a Engine,
-    id: &'a str,
+    record: &'a ContainerRecord,
+    cgroup: Option<Cgroup>,
 }
 
 impl MonitorHost for Host<'_> {
+    fn begin(&mut self, order: &mut MonitorOrder) -> Result<Vec<String>, HostError> {
+        let hierarchies = Hierarchies::find()?;
+        let created = Cgroup::create(&hierarchies, &order.cgroup, &order.resources)?;
+        if order.resources.devices.is_some() && !created.devices_limited {
+            // Nothing else keeps root of the container from making a node of the machine's disk.
+            let mknod = "MKNOD".parse::<Capability>()?;
+            let mknod: CapabilitySet = std::iter::once(mknod).collect();
+            let process = &mut order.spec.process;
+            process.capabilities = process.capabilities.without(mknod);
+        }
+        self.cgroup = Some(created.cgroup);
+        Ok(created.warnings)
+    }
+
     fn prepare(
         &mut self,
         _order: &MonitorOrder,
-        _process: Pid,
-    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(None)
+        process: Pid,
+    ) -> Result<Option<Cgroup>, HostError> {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.add(process.as_raw_nonzero().get().unsigned_abs())?;
+        }
+        Ok(self.cgroup.clone())
     }
 
     fn clean_up(&mut self, _order: &MonitorOrder) -> bool {
-        false
+        let Some(cgroup) = self.cgroup.take() else {
+            return false;
+        };
+        let short_of_memory = cgroup.oom_kills().is_some_and(|count| count > 0);
+        // Where the container has the machine's processes, its first one does not take the others with it.
+        for outcome in [cgroup.kill_all(), cgroup.remove()] {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "what is left of the container's cgroup cannot be removed");
+            }
+        }
+        short_of_memory
     }
 
-    fn hold(&mut self, _held: bool) -> Result<(), String> {
-        Err("this machine has no cgroups that could hold processes".to_owned())
+    fn hold(&mut self, held: bool) -> Result<(), String> {
+        let cgroup = self.cgroup.as_ref().ok_or("the container is not running")?;
+        let done = if held { cgroup.freeze() } else { cgroup.thaw() };
+        done.map_err(|error| error.to_string())
     }
 
     fn changed(&mut self, running: bool) {
@@ -126,11 +158,19 @@ impl MonitorHost for Host<'_> {
             .map_err(|error| error.to_string())
             .and_then(|store| {
                 store
-                    .set_user_running(UserKind::Container, self.id, running)
+                    .set_user_running(UserKind::Container, &self.record.id, running)
                     .map_err(|error| error.to_string())
             });
         if let Err(error) = changed {
             tracing::warn!(error, "it cannot be recorded whether the container runs");
+        }
+    }
+
+    fn ended(&mut self) {
+        if self.record.host_config.auto_remove
+            && let Err(error) = self.engine.remove_ended(self.record)
+        {
+            tracing::warn!(%error, "the container has ended and cannot be removed");
         }
     }
 }

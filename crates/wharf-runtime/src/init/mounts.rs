@@ -10,6 +10,8 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen,
 };
 
+use rustix::thread::LinkNameSpaceType;
+
 use super::tree::{attach, detached, make_file, make_folder, open_inside};
 use super::{InitError, copy_up, during};
 use crate::spec::{MountSource, MountSpec, Propagation};
@@ -52,6 +54,7 @@ pub(super) fn mount(root: &OwnedFd, mount: &MountSpec) -> Result<(), InitError> 
                 _ => Err(during(telling(kind, mount))(refused)),
             }
         }
+        MountSource::OfNamespace { namespace, path } => of_namespace(root, mount, namespace, path),
         MountSource::Cgroups => cgroups(root, mount),
     }
 }
@@ -99,6 +102,28 @@ fn bind(
     };
     attach(&copy, &place).map_err(during(what.clone()))?;
     change_mount(&copy, MountChange::default().propagation(flag), recursive).map_err(during(what))
+}
+
+/// A mount can be copied only by whoever is in its namespace: so we go there and come back.
+fn of_namespace(
+    root: &OwnedFd,
+    mount: &MountSpec,
+    namespace: &Path,
+    path: &Path,
+) -> Result<(), InitError> {
+    let what = telling(&path.to_string_lossy(), mount);
+    let open = |path: &Path| std::fs::File::open(path).map_err(during(what.clone()));
+    let (theirs, ours) = (open(namespace)?, open(Path::new("/proc/self/ns/mnt"))?);
+    let enter = |namespace: &std::fs::File| {
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))
+            .map_err(during(what.clone()))
+    };
+    enter(&theirs)?;
+    let copy = detached(path, false);
+    enter(&ours)?;
+    let copy = copy.map_err(during(what.clone()))?;
+    let place = make_folder(root, &mount.target)?;
+    attach(&copy, &place).map_err(during(what))
 }
 
 fn new_file_system(kind: &str, options: &[String], mount: &MountSpec) -> Result<OwnedFd, Errno> {

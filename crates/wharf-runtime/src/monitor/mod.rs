@@ -5,4 +5,4 @@ mod health;
 mod running;
 mod watch;
 
-pub use watch::{MonitorError, MonitorHost, run_monitor};
+pub use watch::{HostError, MonitorError, MonitorHost, run_monitor};

@@ -12,6 +12,7 @@ use rustix::process::Pid;
 use rustix::termios::Winsize;
 
 use super::MonitorHost;
+use crate::cgroups::Cgroup;
 use crate::launch::{ChildIo, LaunchError, Launched, launch};
 use crate::logs::OutputStream;
 use crate::order::MonitorOrder;
@@ -41,11 +42,14 @@ struct End {
 }
 
 impl Running {
-    /// Starts it. Where its cgroup is, comes back too.
+    /// Starts it. Its group of processes and what people should know come back too.
     pub(super) fn start(
         order: &MonitorOrder,
         host: &mut dyn MonitorHost,
-    ) -> Result<(Self, Option<String>), LaunchError> {
+    ) -> Result<(Self, Option<Cgroup>, Vec<String>), LaunchError> {
+        let mut order = order.clone();
+        let warnings = host.begin(&mut order).map_err(LaunchError::Prepare)?;
+        let order = &order;
         let mut cgroup = None;
         let (theirs, mut output, mut input) = streams(order)?;
         let launched = launch(&order.spec, theirs, |process| {
@@ -71,7 +75,7 @@ impl Running {
             started: Instant::now(),
             end: None,
         };
-        Ok((running, cgroup))
+        Ok((running, cgroup, warnings))
     }
 
     pub(super) fn process(&self) -> Pid {

@@ -14,6 +14,7 @@ use rustix::process::{Pid, WaitOptions};
 use super::client::Client;
 use super::health::HealthWatch;
 use super::running::Running;
+use crate::cgroups::Cgroup;
 use crate::frames::{Reply, Request};
 use crate::init::exit_code;
 use crate::launch::LaunchError;
@@ -31,14 +32,17 @@ const GOOD_LIFE: Duration = Duration::from_secs(10);
 /// Clients at once, at most.
 const CLIENTS_LIMIT: usize = 256;
 
+/// Why whoever knows networks, cgroups and records could not do something.
+pub type HostError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What a monitor leaves to whoever knows networks, cgroups and records.
 pub trait MonitorHost {
-    /// The container's first process is there, and waits: gives it what belongs around it. Where its cgroup is.
-    fn prepare(
-        &mut self,
-        order: &MonitorOrder,
-        process: Pid,
-    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>>;
+    /// Makes what the container needs before it has a process, and changes the order where this machine cannot do what it says.
+    /// What people should know of that, comes back.
+    fn begin(&mut self, order: &mut MonitorOrder) -> Result<Vec<String>, HostError>;
+
+    /// The container's first process is there, and waits: gives it what belongs around it. Its group of processes.
+    fn prepare(&mut self, order: &MonitorOrder, process: Pid) -> Result<Option<Cgroup>, HostError>;
 
     /// The container has ended: takes that away again. Whether memory was short.
     fn clean_up(&mut self, order: &MonitorOrder) -> bool;
@@ -48,6 +52,9 @@ pub trait MonitorHost {
 
     /// It runs now, or has ended.
     fn changed(&mut self, running: bool);
+
+    /// It has ended and is not started again: the last call, before whoever waits is told.
+    fn ended(&mut self);
 }
 
 /// Why a monitor could not do its work.
@@ -296,7 +303,8 @@ impl<'a> Monitor<'a> {
     /// Does what a client asks. `None` where the answer comes later, or is not wanted.
     fn answer(&mut self, position: usize, request: Request) -> Option<Reply> {
         match request {
-            Request::Start => {
+            Request::Start { terminal_size } => {
+                self.order.spec.process.terminal_size = terminal_size;
                 self.answer_start(position);
                 None
             }
@@ -327,8 +335,8 @@ impl<'a> Monitor<'a> {
                 signal,
                 timeout_seconds,
             } => {
-                self.begin_stop(signal, timeout_seconds);
                 self.clients.get_mut(position)?.wait_for_stop();
+                self.begin_stop(signal, timeout_seconds);
                 None
             }
             Request::Pause => Some(self.answer_hold(true)),
@@ -350,7 +358,7 @@ impl<'a> Monitor<'a> {
             self.state.restarts = 0;
             self.state.stopped_by_user = false;
             self.start()
-                .map_or_else(|failure| failure, |()| Reply::Started)
+                .map_or_else(|failure| failure, |warnings| Reply::Started { warnings })
         };
         if let Some(client) = self.clients.get_mut(position) {
             client.push_reply(&reply);
@@ -403,10 +411,10 @@ impl<'a> Monitor<'a> {
     }
 
     /// Starts the container's first process.
-    fn start(&mut self) -> Result<(), Reply> {
+    fn start(&mut self) -> Result<Vec<String>, Reply> {
         let started = Running::start(&self.order, &mut *self.host);
         match started {
-            Ok((running, cgroup)) => {
+            Ok((running, cgroup, warnings)) => {
                 self.state.status = Status::Running;
                 self.state.process = Some(running.process().as_raw_nonzero().get());
                 self.state.started = Some(Timestamp::now());
@@ -422,7 +430,7 @@ impl<'a> Monitor<'a> {
                 self.running = Some(running);
                 self.record();
                 self.host.changed(true);
-                Ok(())
+                Ok(warnings)
             }
             Err(error) => {
                 let exit_code = match &error {
@@ -451,7 +459,11 @@ impl<'a> Monitor<'a> {
         self.state.stopped_by_user = true;
         self.next_start = None;
         let Some(running) = &self.running else {
+            // Between two lives.
             self.begun = true;
+            self.state.status = Status::Exited;
+            self.record();
+            self.host.ended();
             self.tell_end();
             return;
         };
@@ -512,6 +524,9 @@ impl<'a> Monitor<'a> {
         }
         self.record();
         self.host.changed(again);
+        if !again {
+            self.host.ended();
+        }
         self.tell_end();
     }
 

@@ -135,6 +135,7 @@ pub(crate) static ROOT: Command = Command {
         container::alone::WAIT,
         // Hidden
         container::alone::MONITOR,
+        container::alone::STEP,
         program::complete::COMMAND,
         program::manual::COMMAND,
     ],

@@ -9,7 +9,6 @@
 mod caching;
 mod contexts;
 mod copying;
-mod corpus;
 mod errors;
 mod fixture;
 mod metadata;

@@ -18,6 +18,7 @@ mod run;
 mod run_flags;
 mod run_options;
 mod start;
+mod step;
 mod stop;
 mod unpause;
 mod wait;
@@ -32,7 +33,7 @@ pub(crate) mod alone {
         kill::COMMAND as KILL, list::COMMAND as LIST, logs::COMMAND as LOGS,
         monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE, remove::COMMAND as REMOVE,
         rename::COMMAND as RENAME, restart::COMMAND as RESTART, run::COMMAND as RUN,
-        start::COMMAND as START, stop::COMMAND as STOP, unpause::COMMAND as UNPAUSE,
-        wait::COMMAND as WAIT,
+        start::COMMAND as START, step::COMMAND as STEP, stop::COMMAND as STOP,
+        unpause::COMMAND as UNPAUSE, wait::COMMAND as WAIT,
     };
 }

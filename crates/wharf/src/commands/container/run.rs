@@ -99,7 +99,10 @@ pub(super) fn start_detached(session: &Session, container: &Container) -> Result
         .engine()
         .start_monitor(container)
         .map_err(StartError::Engine)?;
-    monitor.start().map_err(StartError::Monitor)
+    for warning in monitor.start().map_err(StartError::Monitor)? {
+        session.printer().error_line(&format!("WARNING: {warning}"));
+    }
+    Ok(())
 }
 
 /// Docker's words and exit codes for a container that could not be started. One that was to be removed is.

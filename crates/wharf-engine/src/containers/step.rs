@@ -1,0 +1,152 @@
+//! A build's RUN: one program in a container of its own, upon a tree that is being made.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use wharf_runtime::cgroups::{DeviceRule, Resources};
+use wharf_runtime::{
+    CapabilitySet, ContainerSpec, MountSpec, NamespaceChoice, NamespaceSpec, ProcessSpec, RootSpec,
+    SeccompChoice, StepOrder, StepProcess,
+};
+
+use super::config::HostConfig;
+use super::devices::devices;
+use super::names::new_id;
+use super::spec::{
+    DEFAULT_PATH, MASKED_PATHS, READ_ONLY_PATHS, default_mounts, paths, set_variable,
+};
+use crate::engine::Engine;
+use crate::error::{EngineError, classify};
+
+/// What to run.
+#[derive(Debug, Clone, Default)]
+pub struct StepRequest {
+    /// Trees of the layers below, from the top down.
+    pub lowers: Vec<PathBuf>,
+    /// An empty folder.
+    pub empty: PathBuf,
+    /// Takes what the step writes; empty at first.
+    pub upper: PathBuf,
+    /// For overlayfs: an empty folder beside `upper`.
+    pub work: PathBuf,
+    /// An empty folder on which the root is mounted, for the step only.
+    pub mount_point: PathBuf,
+    /// The program and its arguments.
+    pub arguments: Vec<String>,
+    /// `NAME=value`.
+    pub environment: Vec<String>,
+    /// The working folder.
+    pub folder: PathBuf,
+    /// `name|uid[:group|gid]`.
+    pub user: String,
+    /// Its host name.
+    pub hostname: String,
+    /// Whether it has no network at all; otherwise the machine's.
+    pub without_network: bool,
+    /// `--security=insecure`.
+    pub insecure: bool,
+    /// What is mounted besides (`RUN --mount`), `/etc/hosts` and `/etc/resolv.conf` included.
+    pub mounts: Vec<MountSpec>,
+    /// Size of `/dev/shm` in bytes; 0 for Docker's.
+    pub shm_size: i64,
+    /// What it may use; devices are always limited unless insecure.
+    pub resources: Resources,
+}
+
+impl Engine {
+    /// Starts a step.
+    pub fn start_step(
+        &self,
+        request: StepRequest,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> Result<StepProcess, EngineError> {
+        let id = new_id().map_err(classify)?;
+        let mut resources = request.resources.clone();
+        resources.devices = (!request.insecure).then(DeviceRule::docker_default);
+        let order = StepOrder {
+            spec: self.step_spec(request)?,
+            cgroup: format!("wharf/step-{id}"),
+            resources,
+        };
+        let program = &self.settings().monitor;
+        let mut arguments = program.arguments.clone();
+        arguments.push("container-step".to_owned());
+        StepProcess::start(&program.path, &arguments, &order, stdout, stderr).map_err(classify)
+    }
+
+    fn step_spec(&self, request: StepRequest) -> Result<ContainerSpec, EngineError> {
+        let host = HostConfig {
+            privileged: request.insecure,
+            shm_size: request.shm_size,
+            ..HostConfig::default()
+        };
+        let namespaces = NamespaceSpec {
+            pid: NamespaceChoice::New,
+            network: if request.without_network {
+                NamespaceChoice::New
+            } else {
+                NamespaceChoice::Host
+            },
+            ipc: NamespaceChoice::New,
+            uts: NamespaceChoice::New,
+            cgroup: NamespaceChoice::New,
+            user: self.id_mapping(),
+        };
+        let mut mounts = default_mounts(&host, &namespaces);
+        mounts.extend(request.mounts);
+        let mut environment = vec![DEFAULT_PATH.to_owned()];
+        for pair in &request.environment {
+            set_variable(&mut environment, pair);
+        }
+        let (masked_paths, read_only_paths, capabilities, seccomp) = if request.insecure {
+            (
+                Vec::new(),
+                Vec::new(),
+                CapabilitySet::ALL,
+                SeccompChoice::Unconfined,
+            )
+        } else {
+            (
+                paths(&MASKED_PATHS),
+                paths(&READ_ONLY_PATHS),
+                CapabilitySet::docker_default(),
+                SeccompChoice::Docker,
+            )
+        };
+        Ok(ContainerSpec {
+            root: RootSpec {
+                lowers: request.lowers,
+                empty: request.empty,
+                upper: request.upper,
+                work: request.work,
+                user_flavour: self.store()?.flavour() == wharf_images::Flavour::User,
+                read_only: false,
+            },
+            mount_point: request.mount_point,
+            process: ProcessSpec {
+                arguments: request.arguments,
+                environment,
+                folder: request.folder,
+                user: request.user,
+                groups: Vec::new(),
+                terminal: false,
+                terminal_size: (0, 0),
+                capabilities,
+                no_new_privileges: false,
+                limits: Vec::new(),
+                oom_score: None,
+                seccomp,
+                init: false,
+            },
+            namespaces,
+            hostname: request.hostname,
+            domain_name: String::new(),
+            mounts,
+            devices: devices(&host)?,
+            masked_paths,
+            read_only_paths,
+            sysctls: std::collections::BTreeMap::new(),
+        })
+    }
+}

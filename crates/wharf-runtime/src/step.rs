@@ -1,0 +1,175 @@
+//! One program in a container of its own, run to its end and forgotten: a build's RUN.
+//!
+//! A builder has many threads and cannot make containers itself, so it starts this program once more, which can, and hands it the
+//! order over its standard input. Whoever kills that process kills the container with it.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::WaitOptions;
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::{Capability, CapabilitySet};
+use crate::cgroups::{Cgroup, Hierarchies, Resources};
+use crate::init::exit_code;
+use crate::launch::{ChildIo, LaunchError, launch};
+use crate::spec::ContainerSpec;
+
+/// An order may be this long.
+const ORDER_LIMIT_BYTES: u64 = 64 << 20;
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOrder {
+    /// What runs, and where.
+    pub spec: ContainerSpec,
+    /// The name of its group of processes.
+    pub cgroup: String,
+    /// What it may use.
+    pub resources: Resources,
+}
+
+/// How a step ended.
+#[derive(Debug, Serialize, Deserialize)]
+enum StepEnd {
+    Exited(i32),
+    Failed { text: String, exit_code: u8 },
+}
+
+/// A step that runs.
+#[derive(Debug)]
+pub struct StepProcess {
+    child: Child,
+    socket: UnixStream,
+}
+
+impl StepProcess {
+    /// Starts a step: `program` with `arguments` must call [`run_step`] with its standard input. Nothing can be read by the step.
+    pub fn start(
+        program: &PathBuf,
+        arguments: &[String],
+        order: &StepOrder,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> io::Result<Self> {
+        let (mut socket, theirs) = UnixStream::pair()?;
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir("/")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::from(stdout))
+            .stderr(Stdio::from(stderr))
+            .spawn()?;
+        let mut process = Self {
+            child,
+            socket: socket.try_clone()?,
+        };
+        let mut bytes = serde_json::to_vec(order)?;
+        bytes.push(b'\n');
+        if let Err(error) = socket.write_all(&bytes) {
+            process.kill();
+            return Err(error);
+        }
+        Ok(process)
+    }
+
+    /// Ends the step and everything in it.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+
+    /// Its process's number, for whoever wants to kill it from elsewhere before it is waited for.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has ended: the program's exit code.
+    pub fn wait(mut self) -> Result<i32, LaunchError> {
+        let mut answer = Vec::new();
+        let read = (&self.socket)
+            .take(ORDER_LIMIT_BYTES)
+            .read_to_end(&mut answer);
+        let _status = self.child.wait();
+        read.map_err(failed("hear from the step"))?;
+        match serde_json::from_slice(&answer) {
+            Ok(StepEnd::Exited(code)) => Ok(code),
+            Ok(StepEnd::Failed { text, exit_code }) => Err(LaunchError::Failed { text, exit_code }),
+            Err(_nothing_said) => Err(LaunchError::Failed {
+                text: "the step was killed".to_owned(),
+                exit_code: 137,
+            }),
+        }
+    }
+}
+
+impl Drop for StepProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs the step that comes over `socket`, with this process's own output. Only for a process with one thread, which ends after it.
+pub fn run_step(mut socket: UnixStream) -> io::Result<()> {
+    let mut line = Vec::new();
+    BufReader::new((&socket).take(ORDER_LIMIT_BYTES)).read_until(b'\n', &mut line)?;
+    let order: StepOrder = serde_json::from_slice(&line)?;
+    let end = match run(order) {
+        Ok(code) => StepEnd::Exited(code),
+        Err(LaunchError::Failed { text, exit_code }) => StepEnd::Failed { text, exit_code },
+        Err(error) => StepEnd::Failed {
+            text: error.to_string(),
+            exit_code: 125,
+        },
+    };
+    socket.write_all(&serde_json::to_vec(&end)?)
+}
+
+fn run(mut order: StepOrder) -> Result<i32, LaunchError> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(failed("tie the step to its build"))?;
+    let prepare = |error: Box<dyn std::error::Error + Send + Sync>| LaunchError::Prepare(error);
+    let hierarchies = Hierarchies::find().map_err(failed("find the control groups"))?;
+    let created = Cgroup::create(&hierarchies, &order.cgroup, &order.resources)
+        .map_err(|error| prepare(error.into()))?;
+    if order.resources.devices.is_some() && !created.devices_limited {
+        let mknod = "MKNOD".parse::<Capability>();
+        let mknod: CapabilitySet = mknod.into_iter().collect();
+        let process = &mut order.spec.process;
+        process.capabilities = process.capabilities.without(mknod);
+    }
+    let cgroup = created.cgroup;
+    let outcome = launch_and_wait(&order.spec, &cgroup);
+    for removed in [cgroup.kill_all(), cgroup.remove()] {
+        removed.map_err(|error| prepare(error.into()))?;
+    }
+    outcome
+}
+
+fn launch_and_wait(spec: &ContainerSpec, cgroup: &Cgroup) -> Result<i32, LaunchError> {
+    let io = ChildIo {
+        stdin: None,
+        ..ChildIo::ours(false).map_err(failed("connect the standard streams"))?
+    };
+    let launched = launch(spec, io, |process| {
+        cgroup.add(process.as_raw_nonzero().get().unsigned_abs())?;
+        Ok(())
+    })?;
+    let status = rustix::io::retry_on_intr(|| {
+        rustix::process::waitpid(Some(launched.process), WaitOptions::empty())
+    })
+    .map_err(failed("wait for the step"))?;
+    Ok(status.map_or(255, |(_, status)| exit_code(status)))
+}
+
+fn failed<E: Into<io::Error>>(step: &str) -> impl FnOnce(E) -> LaunchError {
+    let step = step.to_owned();
+    move |source| LaunchError::Io {
+        step,
+        source: source.into(),
+    }
+}

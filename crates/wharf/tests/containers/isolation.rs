@@ -1,0 +1,220 @@
+//! What a container sees, and what it may do.
+
+use crate::fixture::Containers;
+
+#[test]
+fn privileged_a_container_sees_itself_alone() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    assert_eq!(
+        containers.shell(&[], "echo $$; ls /proc | grep -c '^[0-9]'"),
+        "1\n3"
+    );
+    assert_eq!(
+        containers.shell(&["--hostname", "harbour"], "hostname; cat /etc/hostname"),
+        "harbour\nharbour"
+    );
+    assert_eq!(
+        containers.shell(&[], "ls /"),
+        "bin\ndata\ndev\netc\nhome\nproc\nroot\nsys\ntmp"
+    );
+    let devices = containers.shell(&[], "ls /dev");
+    assert_eq!(
+        devices.split('\n').collect::<Vec<_>>(),
+        [
+            "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr",
+            "stdin", "stdout", "tty", "urandom", "zero"
+        ]
+    );
+    assert_eq!(containers.shell(&[], "ls /sys/class/net"), "lo");
+    assert_eq!(
+        containers.shell(&[], "ip -o link show lo | grep -c UP"),
+        "1"
+    );
+    assert_eq!(
+        containers.shell(&[], "cat /etc/hosts | head -n 1"),
+        "127.0.0.1\tlocalhost"
+    );
+    // Nothing of the machine's mounts is seen.
+    let root = containers.sandbox.root();
+    let folder = root.to_str().unwrap();
+    let mounts = containers.shell(&[], "grep -v ' / / ' /proc/self/mountinfo | grep -v /etc/");
+    assert!(!mounts.contains(folder), "{mounts}");
+}
+
+#[test]
+fn privileged_rights_are_dockers() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let capabilities =
+        |options: &[&str]| containers.shell(options, "grep CapEff /proc/self/status | cut -f 2");
+    assert_eq!(capabilities(&[]), "00000000a80425fb");
+    assert_eq!(capabilities(&["--cap-drop", "ALL"]), "0000000000000000");
+    assert_eq!(
+        capabilities(&["--cap-drop", "ALL", "--cap-add", "CHOWN"]),
+        "0000000000000001"
+    );
+    assert_eq!(capabilities(&["--user", "1000"]), "0000000000000000");
+    let status = |options: &[&str], name: &str| {
+        let script = format!("grep {name}: /proc/self/status | cut -f 2");
+        containers.shell(options, &script)
+    };
+    assert_eq!(status(&[], "Seccomp"), "2");
+    assert_eq!(
+        status(&["--security-opt", "seccomp=unconfined"], "Seccomp"),
+        "0"
+    );
+    assert_eq!(status(&["--privileged"], "Seccomp"), "0");
+    assert_eq!(status(&[], "NoNewPrivs"), "0");
+    assert_eq!(
+        status(&["--security-opt", "no-new-privileges"], "NoNewPrivs"),
+        "1"
+    );
+    assert_eq!(
+        status(
+            &["--user", "ann", "--security-opt", "no-new-privileges"],
+            "Seccomp"
+        ),
+        "2"
+    );
+}
+
+#[test]
+fn privileged_what_is_dangerous_is_refused() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    for script in [
+        "mount -t tmpfs tmpfs /tmp",
+        "echo 1 > /proc/sys/kernel/printk",
+        "echo b > /proc/sysrq-trigger",
+        "mkdir /sys/fs/cgroup/new",
+        "mknod /tmp/disk b 254 0 && head -c 1 /tmp/disk",
+        "hostname other",
+        "head -c 1 /proc/kcore | grep .",
+        "ls /proc/acpi | grep .",
+        "ln /proc/1/exe /tmp/exe",
+    ] {
+        let words = [
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "busybox",
+            "sh",
+            "-c",
+            script,
+        ];
+        let output = containers.wharf(words).run();
+        assert_ne!(output.code, 0, "{script}: {}", output.text());
+    }
+    assert_eq!(
+        containers.shell(&["--privileged"], "mount -t tmpfs tmpfs /tmp && echo done"),
+        "done"
+    );
+}
+
+#[test]
+fn privileged_namespaces_are_shared_as_asked() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    containers.prints([
+        "run",
+        "-d",
+        "--name",
+        "one",
+        "--network",
+        "none",
+        "--hostname",
+        "one",
+        "busybox",
+        "sleep",
+        "1000",
+    ]);
+    let here = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).unwrap();
+    let inside = |options: &[&str], name: &str| {
+        let words = ["run", "--rm"].iter().chain(options).copied();
+        let path = format!("/proc/self/ns/{name}");
+        let words = words.chain(["busybox", "ls", "-l", &path]);
+        let text = containers.prints(words);
+        text.rsplit_once("-> ").unwrap().1.to_owned()
+    };
+    for (option, name) in [
+        ("--network", "net"),
+        ("--pid", "pid"),
+        ("--ipc", "ipc"),
+        ("--uts", "uts"),
+    ] {
+        let shared = inside(&["--network", "none", option, "host"], name);
+        assert_eq!(shared, here(name).to_str().unwrap(), "{name}");
+        if name != "uts" {
+            let theirs =
+                containers.prints(["exec", "one", "ls", "-l", &format!("/proc/self/ns/{name}")]);
+            let theirs = theirs.rsplit_once("-> ").unwrap().1;
+            assert_eq!(
+                inside(&["--network", "none", option, "container:one"], name),
+                theirs,
+                "{name}"
+            );
+        }
+    }
+    let words = [
+        "run",
+        "--rm",
+        "--network",
+        "container:nobody",
+        "busybox",
+        "true",
+    ];
+    let refused = containers.wharf(words).run().exits_with(125);
+    assert!(
+        refused.error_text().contains("No such container: nobody"),
+        "{}",
+        refused.error_text()
+    );
+}
+
+#[test]
+fn privileged_users_groups_and_environment() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let script = "id -u; id -g; id -G; echo $HOME";
+    for (user, expected) in [
+        ("", "0\n0\n0\n/root"),
+        ("ann", "1000\n1000\n1000 29\n/home/ann"),
+        ("1000:29", "1000\n29\n29\n/home/ann"),
+        ("4000:5000", "4000\n5000\n5000\n/"),
+    ] {
+        assert_eq!(
+            containers.shell(&["--user", user], script),
+            expected,
+            "{user:?}"
+        );
+    }
+    assert_eq!(containers.shell(&["--group-add", "audio"], "id -G"), "0 29");
+    let file = containers.sandbox.work().join("variables");
+    testkit::write(&file, "# remark\nB=from file\n\nHERE\n");
+    let command = containers.wharf([
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "-e",
+        "A=x y",
+        "--env-file",
+        file.to_str().unwrap(),
+        "busybox",
+        "sh",
+        "-c",
+        "echo \"$A|$B|$HERE|$PATH\"",
+    ]);
+    let text = command.env("HERE", "passed on").run().success().text();
+    assert_eq!(
+        text,
+        "x y|from file|passed on|/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+    );
+}

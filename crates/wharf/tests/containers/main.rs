@@ -1,0 +1,10 @@
+//! Containers with the real binary: as root, on the machine that runs the tests.
+
+mod fixture;
+mod isolation;
+mod life;
+mod limits;
+mod mistakes;
+mod mounts;
+mod ordinary_user;
+mod output;

@@ -1,0 +1,111 @@
+//! What does not work, and how that is said.
+
+use crate::fixture::Containers;
+
+#[test]
+fn privileged_programs_that_cannot_be_started() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    for (program, code, expected) in [
+        (
+            "nonsense",
+            127,
+            "exec: \"nonsense\": executable file not found in $PATH",
+        ),
+        (
+            "/none",
+            127,
+            "exec: \"/none\": stat /none: no such file or directory",
+        ),
+        (
+            "/etc/not-a-program",
+            126,
+            "exec: \"/etc/not-a-program\": permission denied",
+        ),
+        ("/etc", 126, "exec: \"/etc\": is a directory"),
+    ] {
+        let words = ["run", "--rm", "--network", "none", "busybox", program];
+        let refused = containers.wharf(words).run().exits_with(code).error_text();
+        assert!(refused.contains(expected), "{program}: {refused}");
+    }
+    let words = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--user",
+        "eve",
+        "busybox",
+        "true",
+    ];
+    let refused = containers.wharf(words).run().exits_with(125).error_text();
+    assert!(
+        refused.contains("unable to find user eve: no matching entries in passwd file"),
+        "{refused}"
+    );
+    assert_eq!(
+        containers.prints(["ps", "-aq"]),
+        "",
+        "--rm leaves none of them"
+    );
+}
+
+#[test]
+fn privileged_containers_that_are_not_there() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    for words in [
+        &["start", "none"][..],
+        &["stop", "none"],
+        &["kill", "none"],
+        &["rm", "none"],
+        &["logs", "none"],
+        &["wait", "none"],
+        &["exec", "none", "true"],
+        &["pause", "none"],
+        &["attach", "none"],
+    ] {
+        let refused = containers
+            .wharf(words.iter().copied())
+            .run()
+            .exits_with(1)
+            .error_text();
+        assert_eq!(
+            refused, "Error response from daemon: No such container: none\n",
+            "{words:?}"
+        );
+    }
+    containers.prints(["create", "--name", "made", "busybox", "true"]);
+    let refused = containers
+        .wharf(["create", "--name", "made", "busybox"])
+        .run()
+        .exits_with(1)
+        .error_text();
+    assert!(
+        refused.contains("is already in use by container"),
+        "{refused}"
+    );
+    let refused = containers
+        .wharf(["create", "--name", "a/b", "busybox"])
+        .run()
+        .exits_with(1)
+        .error_text();
+    assert!(
+        refused.contains("Invalid container name (a/b)"),
+        "{refused}"
+    );
+    let refused = containers
+        .wharf(["exec", "made", "true"])
+        .run()
+        .exits_with(1)
+        .error_text();
+    assert!(refused.contains("is not running"), "{refused}");
+    let refused = containers
+        .wharf(["kill", "made"])
+        .run()
+        .exits_with(1)
+        .error_text();
+    assert!(refused.contains("is not running"), "{refused}");
+}

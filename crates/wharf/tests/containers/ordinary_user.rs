@@ -1,0 +1,123 @@
+//! Containers of somebody who is not root.
+
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+
+use testkit::{ProgramCommand, Sandbox, skip};
+
+use crate::fixture::Containers;
+
+/// `nobody` everywhere.
+const NOBODY: u32 = 65_534;
+
+fn give_away(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).expect("a file of the fixture");
+    if path.is_dir() && !path.is_symlink() {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+            .expect("a file of the fixture");
+        for entry in std::fs::read_dir(path).expect("a file of the fixture") {
+            let entry = entry.expect("a file of the fixture");
+            if !entry
+                .file_type()
+                .expect("a file of the fixture")
+                .is_symlink()
+            {
+                give_away(&entry.path());
+            }
+        }
+    }
+}
+
+fn wharf(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
+    if !rustix::process::geteuid().is_root() {
+        return sandbox.wharf(words);
+    }
+    let id = NOBODY.to_string();
+    let setpriv = sandbox.program("setpriv");
+    let become_nobody = [
+        "--reuid",
+        &id,
+        "--regid",
+        &id,
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--",
+    ];
+    setpriv
+        .args(become_nobody)
+        .arg(sandbox.wharf_binary())
+        .args(words)
+}
+
+#[test]
+fn an_ordinary_user_runs_containers() {
+    let sandbox = Sandbox::new();
+    let binary = sandbox.path().join("wharf");
+    std::fs::copy(sandbox.wharf_binary(), &binary).unwrap();
+    let Some(containers) = Containers::with(sandbox.with_binary(&binary)) else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    if rustix::process::geteuid().is_root() {
+        give_away(sandbox.path());
+    }
+    let allowed = sandbox
+        .program("unshare")
+        .args(["--user", "--map-root-user", "true"])
+        .run();
+    if allowed.code != 0 {
+        skip("this kernel lets ordinary users make no user namespace");
+        return;
+    }
+    let archive = sandbox.work().join("busybox.tar");
+    let import = wharf(sandbox, &["import", "--change", "CMD [\"sh\"]"]);
+    import.arg(archive).arg("busybox").run().success();
+    let shell = |options: &[&str], script: &str| {
+        let words = ["run", "--rm", "--network", "none"]
+            .iter()
+            .chain(options)
+            .copied();
+        let words: Vec<&str> = words.chain(["busybox", "sh", "-c", script]).collect();
+        wharf(sandbox, &words).run().success().text()
+    };
+    assert_eq!(
+        shell(&[], "id -u; echo $$; cat /data/seed"),
+        "0\n1\nfrom the image\n"
+    );
+    assert_eq!(
+        shell(
+            &["-v", "kept:/data"],
+            "echo more > /data/own; cat /data/seed"
+        ),
+        "from the image\n"
+    );
+    assert_eq!(shell(&["-v", "kept:/data"], "cat /data/own"), "more\n");
+    assert_eq!(
+        shell(
+            &[],
+            "echo $(ls /dev | grep -c null) > /dev/null; echo written > /new; cat /new"
+        ),
+        "written\n"
+    );
+    let words = [
+        "run",
+        "-d",
+        "--name",
+        "one",
+        "--network",
+        "none",
+        "busybox",
+        "sleep",
+        "1000",
+    ];
+    wharf(sandbox, &words).run().success();
+    let text = wharf(sandbox, &["exec", "one", "id", "-u"])
+        .run()
+        .success()
+        .text();
+    assert_eq!(text, "0\n");
+    wharf(sandbox, &["stop", "--timeout", "0", "one"])
+        .run()
+        .success();
+    wharf(sandbox, &["rm", "one"]).run().success();
+}
