@@ -22,6 +22,7 @@ pub mod network;
 mod order;
 pub mod seccomp;
 mod signals;
+pub mod single_id;
 mod spec;
 mod state;
 mod step;

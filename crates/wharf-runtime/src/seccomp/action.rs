@@ -13,6 +13,8 @@ pub(super) enum Action {
     Errno(u16),
     /// A tracer is told, with this value; without a tracer the call fails with ENOSYS.
     Trace(u16),
+    /// Whoever holds the filter's listener is asked.
+    Ask,
     /// The call is made, and logged.
     Log,
     /// The call is made.
@@ -32,6 +34,7 @@ impl Action {
             Self::KillThread => 0,
             Self::Trap => 0x0003_0000,
             Self::Errno(number) => 0x0005_0000 | u32::from(number),
+            Self::Ask => 0x7fc0_0000,
             Self::Trace(number) => 0x7ff0_0000 | u32::from(number),
             Self::Log => 0x7ffc_0000,
             Self::Allow => 0x7fff_0000,

@@ -101,6 +101,12 @@ impl Architecture {
         self == native || matches!(pair, (Self::X86, Self::X86_64) | (Self::Arm, Self::Aarch64))
     }
 
+    /// That with this mark.
+    fn of_audit_value(value: u32) -> Option<Self> {
+        let all = [Self::X86_64, Self::X86, Self::Aarch64, Self::Arm];
+        all.into_iter().find(|one| one.audit_value() == value)
+    }
+
     fn numbers(self) -> &'static str {
         match self {
             Self::X86_64 => numbers::X86_64,
@@ -136,6 +142,14 @@ impl Machine {
             kernel,
         })
     }
+}
+
+/// The name of a call, by what a filter sees of it.
+pub(crate) fn call_name(audit_value: u32, number: u32) -> Option<(Architecture, &'static str)> {
+    let architecture = Architecture::of_audit_value(audit_value)?;
+    let mut all = numbers::numbered(architecture.numbers());
+    let found = all.find(|(known, _)| *known == number);
+    found.map(|(_, name)| (architecture, name))
 }
 
 /// The whole translation.

@@ -150,13 +150,18 @@ pub(super) fn profile() -> SeccompProfile {
     rules.push(clone3);
     SeccompProfile {
         default: Action::NOT_PERMITTED,
-        architectures: vec![
-            (Some(Architecture::X86_64), vec![Architecture::X86]),
-            (Some(Architecture::Aarch64), vec![Architecture::Arm]),
-        ],
+        architectures: beside(),
         flags: DEFAULT_FLAGS,
         rules,
     }
+}
+
+/// Whose programs each machine runs beside its own.
+pub(super) fn beside() -> Vec<(Option<Architecture>, Vec<Architecture>)> {
+    vec![
+        (Some(Architecture::X86_64), vec![Architecture::X86]),
+        (Some(Architecture::Aarch64), vec![Architecture::Arm]),
+    ]
 }
 
 fn allow(names: &'static str) -> Rule {

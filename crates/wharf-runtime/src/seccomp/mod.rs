@@ -13,6 +13,7 @@ mod read;
 mod tests;
 
 pub use assemble::{Instruction, SeccompProgram};
+pub(crate) use compile::call_name;
 pub use compile::{Architecture, CompileError, Machine};
 pub use profile::{KernelVersion, KernelVersionError, SeccompProfile};
 pub use read::ProfileError;

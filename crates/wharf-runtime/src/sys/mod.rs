@@ -4,6 +4,7 @@ mod bpf;
 mod fork;
 mod interface;
 mod mount_attributes;
+mod notify;
 mod seccomp;
 mod signals;
 
@@ -11,6 +12,7 @@ pub(crate) use bpf::{DeviceInstruction, attach_device_program};
 pub(crate) use fork::{CloneFlags, Forked, close_all_but_standard, exit_now, fork, fork_again};
 pub(crate) use interface::loopback_up;
 pub(crate) use mount_attributes::{MountChange, change_mount};
+pub(crate) use notify::{Question, Reply, load_asking_filter, next_question, reply, still_waits};
 pub(crate) use seccomp::load_filter;
 pub(crate) use signals::{
     CHILD_CHANGED, HANG_UP, INTERRUPT, IS_OURS_ALONE, KILL, TERMINATE, WINDOW_CHANGED,

@@ -15,6 +15,15 @@ const _: () = assert!(
 /// It does not set `no_new_privs`, which `docker run` does not either: without that bit the thread needs `CAP_SYS_ADMIN`.
 /// Allocates nothing, so that a child may call it between fork and exec.
 pub(crate) fn load_filter(program: &SeccompProgram, flags: u32) -> io::Result<()> {
+    match load(program, flags)? {
+        0 => Ok(()),
+        // With TSYNC a thread that could not follow.
+        _ => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+    }
+}
+
+/// What the kernel answers: with some flags more than 0.
+pub(super) fn load(program: &SeccompProgram, flags: u32) -> io::Result<libc::c_int> {
     let instructions = program.instructions();
     let length = u16::try_from(instructions.len());
     let length = length.map_err(|_too_many| io::Error::from_raw_os_error(libc::EINVAL))?;
@@ -33,12 +42,11 @@ pub(crate) fn load_filter(program: &SeccompProgram, flags: u32) -> io::Result<()
             &raw const filter,
         )
     };
-    match answer {
-        0 => Ok(()),
-        // With TSYNC a thread that could not follow.
-        1.. => Err(io::Error::from_raw_os_error(libc::ESRCH)),
-        _ => Err(io::Error::last_os_error()),
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
     }
+    libc::c_int::try_from(answer)
+        .map_err(|_not_a_descriptor| io::Error::from_raw_os_error(libc::EBADF))
 }
 
 #[cfg(test)]
