@@ -31,6 +31,7 @@ mod step;
     reason = "one folder asks the kernel what no safe library asks; each block says why it is sound"
 )]
 mod sys;
+mod user_namespace;
 
 pub use accounts::{Account, AccountError, find_account};
 pub use attach::{
@@ -54,3 +55,6 @@ pub use state::{
     Status,
 };
 pub use step::{StepOrder, StepProcess, run_step};
+pub use user_namespace::{
+    NoSubordinateIds, SubordinateRange, subordinate_mapping, subordinate_ranges,
+};

@@ -387,3 +387,31 @@ fn privileged_what_a_cable_costs() {
         println!("{what}: median {:?}, 95 % {:?}", all[25], all[47]);
     }
 }
+
+// A host like one with Docker on it: iptables drops what is forwarded, and nobody has allowed forwarding. It is a namespace, in which
+// this program runs the test of packets once more.
+#[test]
+fn privileged_packets_pass_where_iptables_drops() {
+    let test = "privileged_packets_pass_where_iptables_drops";
+    if !rustix::process::geteuid().is_root() || super::program::find("iptables").is_none() {
+        println!("SKIPPED {test}: networks belong to root, and it needs iptables");
+        return;
+    }
+    let script = "ip link set lo up && echo 0 > /proc/sys/net/ipv4/ip_forward && iptables -P FORWARD DROP || exit 9
+        \"$0\" --exact network::tests::privileged_packets_go_where_they_may_by_nft || exit 8
+        iptables -S FORWARD";
+    let output = Command::new("unshare")
+        .args(["--net", "sh", "-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{output:?}"
+    );
+    assert!(
+        said.ends_with("-P FORWARD DROP\n"),
+        "rules of ours are left: {said}"
+    );
+}
