@@ -20,6 +20,8 @@ pub enum Peer {
     Umoci,
     /// Buildah.
     Buildah,
+    /// Git.
+    Git,
     /// OpenSSL's command, which makes certificates.
     OpenSsl,
     /// The statically linked `BusyBox`.
@@ -37,6 +39,7 @@ impl Peer {
             Self::Skopeo => "skopeo",
             Self::Umoci => "umoci",
             Self::Buildah => "buildah",
+            Self::Git => "git",
             Self::OpenSsl => "openssl",
             Self::Busybox => "busybox",
         }

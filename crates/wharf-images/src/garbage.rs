@@ -115,6 +115,8 @@ impl ImageStore {
         self.sweep_downloads(unfinished, &mut report)?;
         self.shared.blobs.sweep_spools()?;
         self.sweep_temporary_files()?;
+        let scratch = self.shared.sweep_scratch_folders();
+        scratch.map_err(io_error(&self.shared.root))?;
         self.shared.empty_removing()?;
         Ok(report)
     }

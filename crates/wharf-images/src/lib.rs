@@ -10,6 +10,7 @@
 //!       layer.json             what it is
 //!   layers/<...>.partial/      the same while it is unpacked: `lock`, `fs/`, `state`
 //!   layers/empty/fs/           an empty folder: overlayfs wants two lower layers at least
+//!   scratch/                   folders for the time being
 //!   removing/                  trees renamed away, to be deleted outside every lock
 //!   wharf.db                   the records
 //!   names.json                 the names once more, for people and for `check`
@@ -37,6 +38,7 @@ mod prune;
 mod records;
 mod remove;
 mod resolve;
+mod scratch;
 mod snapshots;
 mod store;
 mod unpack;
@@ -64,6 +66,7 @@ pub use remove::{
     ConflictReason, PreparationError, RemoveError, RemoveEvent, RemoveOptions, UserText,
 };
 pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
+pub use scratch::ScratchFolder;
 pub use snapshots::{
     LayerTrees, MountError, MountMode, Mounted, MountsError, NamespaceError, UnmountError,
     enter_user_namespace,

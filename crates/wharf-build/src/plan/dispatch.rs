@@ -222,7 +222,10 @@ impl<'a> Dispatch<'a> {
 
     fn expose(&mut self, written: &[String]) -> Result<(), Problem> {
         let mut keys = Vec::new();
-        for words in written {
+        let mut written = written.to_vec();
+        // BuildKit sorts them before it substitutes
+        written.sort();
+        for words in &written {
             let expanded = self.graph.lexer.expand(words, &self.state.environment);
             for text in expanded.map_err(|error| self.problem(error))?.words {
                 let port = Port::parse(&text).map_err(|reason| self.problem(reason))?;

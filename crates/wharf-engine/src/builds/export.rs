@@ -1,5 +1,7 @@
 //! The files of a result: in a folder, or as an archive.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
@@ -31,7 +33,7 @@ pub(super) fn export(
         }
         FilesTarget::Archive(target) => {
             let mut tar = TarWriter::new(io::BufWriter::with_capacity(BUFFER_BYTES, target));
-            to_archive(&tree, b"", &mut tar)?;
+            to_archive(&tree, b"", &mut tar, &mut HashMap::new())?;
             let buffer = tar.finish().map_err(classify)?;
             buffer
                 .into_inner()
@@ -99,6 +101,7 @@ fn to_archive<W: Write>(
     tree: &dyn FileTree,
     path: &[u8],
     tar: &mut TarWriter<W>,
+    names: &mut Names,
 ) -> Result<(), EngineError> {
     for (name, node) in tree.children(path).map_err(classify)? {
         let below = join(path, &name);
@@ -121,9 +124,16 @@ fn to_archive<W: Write>(
             NodeKind::Directory => {
                 entry.name.push(b'/');
                 tar.append_bytes(&entry, b"").map_err(classify)?;
-                to_archive(tree, &below, tar)?;
+                to_archive(tree, &below, tar, names)?;
             }
             NodeKind::File => {
+                if let Some(first) = first_name(&node, &below, names) {
+                    entry.kind = EntryKind::HardLink;
+                    entry.link_target = first;
+                    entry.size_bytes = 0;
+                    tar.append_bytes(&entry, b"").map_err(classify)?;
+                    continue;
+                }
                 let opened = tree.open(&below).map_err(classify)?;
                 if let Some(value) = opened.capability {
                     let name = b"security.capability".to_vec();
@@ -141,6 +151,21 @@ fn to_archive<W: Write>(
         }
     }
     Ok(())
+}
+
+/// The first name of each file that has several, by where it is.
+type Names = HashMap<(u64, u64), Vec<u8>>;
+
+/// The name under which a file is in the archive already.
+fn first_name(node: &Node, path: &[u8], names: &mut Names) -> Option<Vec<u8>> {
+    let file = node.identity.filter(|_| node.names > 1)?;
+    match names.entry((file.device, file.inode)) {
+        MapEntry::Occupied(first) => Some(first.get().clone()),
+        MapEntry::Vacant(place) => {
+            place.insert(path.to_vec());
+            None
+        }
+    }
 }
 
 fn entry_kind(kind: NodeKind) -> Option<EntryKind> {

@@ -222,7 +222,7 @@ fn archives_are_unpacked_by_add() {
         "-0644 1:1 folder: now a file",
         "d0750 9:9 real/",
         "-0644 0:0 first: F",
-        "-0644 0:0 second: F",
+        "h0644 0:0 second -> first",
         "l0777 0:0 climb -> ../../etc/passwd",
         "-0644 0:0 x: inside",
         "-0644 0:0 real/kept: base",
@@ -272,7 +272,7 @@ fn odd_files_of_a_context() {
             "d0755 0:0 empty/",
             "l0777 0:0 loop -> loop",
             "l0777 0:0 out -> /etc/passwd",
-            "-0644 0:0 same: A",
+            "h0644 0:0 same -> a",
         ]
     );
     project.file("Dockerfile", "FROM scratch\nCOPY out /\n");

@@ -132,10 +132,12 @@ pub(crate) fn listed(archive: &[u8]) -> Vec<String> {
         let link = link.map_or_else(String::new, |link| format!(" -> {}", link.display()));
         let mut content = Vec::new();
         entry.read_to_end(&mut content).unwrap();
-        let content = String::from_utf8_lossy(&content);
-        let content = match content.trim_end() {
-            "" => String::new(),
-            content => format!(": {content}"),
+        let content = match str::from_utf8(&content).map(str::trim_end) {
+            Ok("") => String::new(),
+            Ok(content) if content.len() <= 100 && !content.contains('\0') => {
+                format!(": {content}")
+            }
+            _ => format!(": {} bytes", content.len()),
         };
         lines.push(format!(
             "{kind}{mode:04o} {user}:{group} {path}{link}{content}"

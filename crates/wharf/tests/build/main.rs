@@ -9,6 +9,8 @@
 mod caching;
 mod contexts;
 mod copying;
+mod corpus;
+mod elsewhere;
 mod errors;
 mod fixture;
 mod metadata;

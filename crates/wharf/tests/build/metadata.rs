@@ -58,7 +58,7 @@ fn the_config_and_history_are_buildkit_s() {
         "ENV a=bye c=1",
         "LABEL one=1 two three=4 5",
         "MAINTAINER me <me@example.com>",
-        "EXPOSE [80/tcp 90/udp 91/udp 2/tcp]",
+        "EXPOSE [2/tcp 80/tcp 90/udp 91/udp]",
         "VOLUME [/v [x]]",
         "VOLUME [/w x]",
         "USER 5:6",

@@ -1,0 +1,219 @@
+//! Dockerfiles of ours, and what `BuildKit` makes of them: the files of the image, its config, its history.
+//!
+//! `corpus.txt` holds the Dockerfiles, `corpus.golden` what `BuildKit` 0.32.2 came to. It was recorded by this very test, with a
+//! `buildkitd` that listens at its usual place and `buildctl` in the PATH:
+//!
+//! ```text
+//! WHARF_RECORD_BUILDKIT=1 cargo test --package wharf --test build corpus
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+
+use serde_json::{Value, json};
+use testkit::{Entry, Output, TarBuilder, environment_number, write};
+
+use crate::fixture::{Project, listed};
+
+const CORPUS: &str = include_str!("corpus.txt");
+const GOLDEN: &str = "tests/build/corpus.golden";
+
+/// Every Dockerfile with its name.
+fn dockerfiles() -> Vec<(&'static str, &'static str)> {
+    CORPUS
+        .split("=== ")
+        .filter(|part| !part.is_empty())
+        .map(|part| part.split_once('\n').unwrap())
+        .collect()
+}
+
+/// The context of all of them.
+fn project() -> Project {
+    let project = Project::new("");
+    project
+        .file("a", "A")
+        .file("d/b", "B")
+        .file("d/e/c", "C")
+        .file("f/g.md", "G");
+    project
+        .file("f/b", "FB")
+        .file("README.md", "R")
+        .file("w/with space", "S")
+        .file("w/st*r", "*");
+    project
+        .file("w/star", "not me")
+        .file("etc/passwd", "root:x:0:0::/:\napp:x:7:8::/:\n");
+    project.file("etc/group", "root:x:0:\nstaff:x:50:\n");
+    project
+        .file("links/target", "T")
+        .link("links/up", "../a")
+        .link("links/gone", "nowhere");
+    project.link("l", "a").link("ld", "d").link("labs", "/d/b");
+    project
+        .mode("a", 0o640)
+        .mode("d/e", 0o711)
+        .mode("f/b", 0o4755)
+        .mode("f", 0o700);
+    project.file(".dockerignore", "Dockerfile\n.dockerignore\n");
+    project.file("hl/one", "1");
+    let linked = std::fs::hard_link(
+        project.context().join("hl/one"),
+        project.context().join("hl/two"),
+    );
+    linked.unwrap();
+    let tree = TarBuilder::new()
+        .entry(&Entry::directory("t/").mode(0o750).owner(9, 9))
+        .entry(&Entry::file("t/f", "F").owner(1, 2).mode(0o600))
+        .symlink("t/l", "f")
+        .entry(&Entry::file("t/deep/er/x", "X"))
+        .finish();
+    project.file("t.tar", &tree);
+    let compressed = project
+        .sandbox
+        .program("gzip")
+        .arg("-nc")
+        .input(tree)
+        .run()
+        .success();
+    project.file("t.tar.gz", compressed.stdout);
+    let root = TarBuilder::new()
+        .entry(&Entry::directory("./").mode(0o700).owner(77, 77))
+        .entry(&Entry::file("./in", "I"));
+    project.file("root.tar", root.finish());
+    let over = TarBuilder::new()
+        .file("ld/through", "T")
+        .entry(&Entry::file("f", "a file now"))
+        .directory("a/")
+        .file("a/in", "I")
+        .symlink("d", "elsewhere");
+    project.file("over.tar", over.finish());
+    let hard = TarBuilder::new()
+        .file("one", "1")
+        .hard_link("two", "one")
+        .hard_link("sub/three", "one");
+    project.file("hard.tar", hard.finish());
+    let climb = TarBuilder::new()
+        .symlink("up", "../../..")
+        .file("up/out", "O")
+        .file("../above", "A");
+    project.file("climb.tar", climb.finish());
+    project
+}
+
+/// What an image comes to, as text.
+fn described(files: &[String], config: &Value) -> String {
+    let mut text = String::new();
+    let mut files = files.to_vec();
+    // hard links: which name is the first is the writer's choice
+    files.sort_by(|one, other| one.split(' ').nth(2).cmp(&other.split(' ').nth(2)));
+    for file in files {
+        writeln!(text, "  {file}").unwrap();
+    }
+    let section: BTreeMap<String, Value> =
+        serde_json::from_value(config["config"].clone()).unwrap_or_default();
+    for (key, value) in section {
+        writeln!(text, "  {key} = {value}").unwrap();
+    }
+    if let Some(author) = config["author"].as_str() {
+        writeln!(text, "  author = {author}").unwrap();
+    }
+    for step in config["history"].as_array().into_iter().flatten() {
+        let empty = if step["empty_layer"] == json!(true) {
+            " (empty)"
+        } else {
+            ""
+        };
+        writeln!(
+            text,
+            "  {} [{}]{empty}",
+            step["created_by"].as_str().unwrap(),
+            step["comment"].as_str().unwrap()
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// The config in an OCI archive.
+fn config_in(archive: &[u8]) -> Value {
+    let mut files = BTreeMap::new();
+    let mut archive = tar::Archive::new(archive);
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().display().to_string();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        files.insert(path, content);
+    }
+    let read = |path: &str| -> Value { serde_json::from_slice(&files[path]).unwrap() };
+    let blob = |digest: &Value| format!("blobs/{}", digest.as_str().unwrap().replace(':', "/"));
+    let manifest = read(&blob(&read("index.json")["manifests"][0]["digest"]));
+    read(&blob(&manifest["config"]["digest"]))
+}
+
+fn ours(project: &Project) -> String {
+    let build = |output: &str| project.sandbox.wharf(["build", output, "context"]).run();
+    outcome(&build("--output=-"), &build("--output=type=oci,dest=-"))
+}
+
+fn buildkit_s(project: &Project) -> String {
+    let build = |output: &str| {
+        project
+            .sandbox
+            .program("buildctl")
+            .args([
+                "build",
+                "--frontend=dockerfile.v0",
+                "--local=context=context",
+            ])
+            .args(["--local=dockerfile=context", "--progress=plain", output])
+            .run()
+    };
+    outcome(
+        &build("--output=type=tar,dest=-"),
+        &build("--output=type=oci,dest=-"),
+    )
+}
+
+fn outcome(files: &Output, image: &Output) -> String {
+    if files.code == 0 {
+        described(&listed(&files.stdout), &config_in(&image.stdout))
+    } else {
+        "  fails\n".to_owned()
+    }
+}
+
+#[test]
+fn what_buildkit_makes_of_them() {
+    let project = project();
+    if environment_number("WHARF_RECORD_BUILDKIT").is_some() {
+        let mut golden = String::new();
+        for (name, file) in dockerfiles() {
+            project.file("Dockerfile", file);
+            write!(golden, "=== {name}\n{}", buildkit_s(&project)).unwrap();
+        }
+        write(std::path::Path::new(GOLDEN), golden);
+        return;
+    }
+    let golden = String::from_utf8(testkit::read(std::path::Path::new(GOLDEN))).unwrap();
+    let expected: BTreeMap<&str, &str> = golden
+        .split("=== ")
+        .filter(|part| !part.is_empty())
+        .map(|part| part.split_once('\n').unwrap())
+        .collect();
+    let mut differing = String::new();
+    for (name, file) in dockerfiles() {
+        project.file("Dockerfile", file);
+        let found = ours(&project);
+        let expected = expected[name];
+        if found != expected {
+            write!(
+                differing,
+                "=== {name}\n{file}BuildKit:\n{expected}Wharf:\n{found}"
+            )
+            .unwrap();
+        }
+    }
+    assert!(differing.is_empty(), "{differing}");
+}
