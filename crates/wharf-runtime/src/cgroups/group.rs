@@ -95,6 +95,8 @@ pub(super) enum Place<'a> {
 struct Applied {
     /// The machine cannot do them.
     discarded: Vec<String>,
+    /// The limit on memory is among them.
+    without_memory: bool,
     /// The kernel refused the value.
     refused: Vec<(&'static str, PathBuf, io::Error)>,
 }
@@ -315,6 +317,7 @@ impl Cgroup {
     fn apply(&self, hierarchies: &Hierarchies, limits: &[Limit]) -> Applied {
         let mut applied = Applied {
             discarded: Vec::new(),
+            without_memory: false,
             refused: Vec::new(),
         };
         let mut again = Vec::new();
@@ -325,19 +328,26 @@ impl Cgroup {
             }
         }
         for limit in again {
-            match self.set(limit) {
-                Ok(()) => {}
+            let absence = match self.set(limit) {
+                Ok(()) => continue,
                 Err(Some((path, error))) if !is_absence(&error) => {
                     applied.refused.push((limit.what, path, error));
+                    continue;
                 }
-                Err(_) if self.is_empty() && !hierarchies.absence.is_empty() => {
-                    let reason = &hierarchies.absence;
-                    applied
-                        .discarded
-                        .push(format!("{} discarded: {reason}.", limit.what));
-                }
-                Err(_) => applied.discarded.push(limit.discarded.to_owned()),
+                Err(_) if self.is_empty() => hierarchies.absence.as_str(),
+                Err(_) => "",
+            };
+            // Who hears that memory is not limited need not hear it of swap.
+            let told = limit.what == limits::SWAP && applied.without_memory;
+            applied.without_memory |= limit.what == limits::MEMORY;
+            if told {
+                continue;
             }
+            applied.discarded.push(if absence.is_empty() {
+                limit.discarded.to_owned()
+            } else {
+                format!("{} discarded: {absence}.", limit.what)
+            });
         }
         applied
     }

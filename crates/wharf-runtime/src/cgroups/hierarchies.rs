@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::control_file;
@@ -79,24 +80,40 @@ impl Controller {
 
 impl Hierarchies {
     /// Looks at what is mounted, and at what this user may write. Root gets the roots of the hierarchies, as Docker does it; anybody
-    /// else the part of version 2 that was delegated to them, if this process is in it.
+    /// else, root of a user namespace too, the part of version 2 that was delegated to them, if this process is in it.
     pub fn find() -> io::Result<Self> {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
         let own = std::fs::read_to_string("/proc/self/cgroup")?;
-        let mut found = Self::mounted(&mounts);
-        if found.version2.is_none() && found.version1.is_empty() {
-            "no control groups are mounted".clone_into(&mut found.absence);
-            return Ok(found);
+        let mounted = Self::mounted(&mounts);
+        if mounted.is_empty() {
+            return Ok(Self::absent("no control groups are mounted"));
         }
-        if rustix::process::geteuid().is_root() {
-            found.keep_writable();
-        } else {
-            found.keep_delegated(&own);
+        let mut found = mounted.writable();
+        if found.is_empty() {
+            found = mounted.delegated(&own);
+        }
+        if found.is_empty() {
+            return Ok(Self::absent(if mounted.is_read_only() {
+                "control groups are mounted read-only"
+            } else {
+                "no control group is delegated to this user, which a systemd user session would do"
+            }));
         }
         if let Some((folder, controllers)) = &mut found.version2 {
             *controllers = version2_controllers(folder);
         }
         Ok(found)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.version2.is_none() && self.version1.is_empty()
+    }
+
+    fn absent(reason: &str) -> Self {
+        Self {
+            absence: reason.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// From `/proc/self/mountinfo`.
@@ -131,37 +148,39 @@ impl Hierarchies {
         found
     }
 
-    fn keep_writable(&mut self) {
-        self.version1.retain(|_, folder| is_writable(folder));
-        self.version2 = self
-            .version2
-            .take()
-            .filter(|(folder, _)| is_writable(folder));
-        if self.version2.is_none() && self.version1.is_empty() {
-            "control groups are mounted read-only".clone_into(&mut self.absence);
-        }
+    /// Those whose roots this user may write.
+    fn writable(&self) -> Self {
+        let mut found = self.clone();
+        found.version1.retain(|_, folder| is_writable(folder));
+        found.version2 = found.version2.filter(|(folder, _)| is_writable(folder));
+        found
     }
 
     /// The highest folder above this process's own group that belongs to this user: to move a process the kernel wants the right to
     /// write in the common ancestor of where it is and where it goes.
-    fn keep_delegated(&mut self, own: &str) {
-        self.version1.clear();
+    fn delegated(&self, own: &str) -> Self {
         let own = own.lines().find_map(|line| line.strip_prefix("0::/"));
-        self.version2 = self.version2.take().and_then(|(mount, _)| {
+        let version2 = self.version2.as_ref().and_then(|(mount, _)| {
             let own = mount.join(own?);
             let above = own
                 .ancestors()
-                .take_while(|folder| folder.starts_with(&mount));
+                .take_while(|folder| folder.starts_with(mount));
             let delegated = above.take_while(|folder| {
                 is_writable(folder) && is_writable(&folder.join("cgroup.procs"))
             });
-            let highest = delegated.last()?.to_path_buf();
-            Some((highest, Vec::new()))
+            Some((delegated.last()?.to_path_buf(), Vec::new()))
         });
-        if self.version2.is_none() {
-            "no control group is delegated to this user, which a systemd user session would do"
-                .clone_into(&mut self.absence);
+        Self {
+            version2,
+            ..Self::default()
         }
+    }
+
+    /// Whether not even root could write, as in a container.
+    fn is_read_only(&self) -> bool {
+        let version2 = self.version2.iter().map(|(folder, _)| folder);
+        let mut folders = self.version1.values().chain(version2);
+        folders.all(|folder| rustix::fs::access(folder, Access::WRITE_OK) == Err(Errno::ROFS))
     }
 }
 

@@ -17,6 +17,11 @@ pub(super) struct Limit {
     pub(super) discarded: &'static str,
 }
 
+/// What the limit on memory is called.
+pub(super) const MEMORY: &str = "Memory limit";
+/// And that on memory and swap together.
+pub(super) const SWAP: &str = "Swap limit";
+
 /// All that `resources` limits, in the order in which it can be set. Devices are apart.
 pub(super) fn of(resources: &Resources) -> Vec<Limit> {
     let mut limits = Vec::new();
@@ -51,7 +56,7 @@ fn memory(resources: &Resources, limits: &mut Vec<Limit>) {
     if let Some(memory) = resources.memory.filter(|memory| *memory != 0) {
         limits.push(Limit {
             controller,
-            what: "Memory limit",
+            what: MEMORY,
             version1: vec![("memory.limit_in_bytes", without_limit_below(memory, 0, "-1"))],
             version2: vec![("memory.max", without_limit_below(memory, 0, "max"))],
             discarded: "Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
@@ -65,7 +70,7 @@ fn memory(resources: &Resources, limits: &mut Vec<Limit>) {
         };
         limits.push(Limit {
             controller,
-            what: "Swap limit",
+            what: SWAP,
             version1: vec![("memory.memsw.limit_in_bytes", without_limit_below(both, 0, "-1"))],
             version2: vec![("memory.swap.max", without_limit_below(swap, 0, "max"))],
             discarded: "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.",

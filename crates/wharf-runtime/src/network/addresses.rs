@@ -12,12 +12,10 @@ pub enum AddressError {
     #[error("all predefined address pools have been fully subnetted")]
     NoSubnet,
     /// All addresses of a network are taken.
-    #[error("no available IPv4 addresses on this network's address pools: {network} ({subnet})")]
+    #[error("no available IPv4 addresses on this network's address pools: {network}")]
     NoAddress {
-        /// Its name.
+        /// Which, as it was given.
         network: String,
-        /// Its addresses.
-        subnet: Ipv4Net,
     },
     /// An address that somebody has.
     #[error("Address already in use")]
@@ -54,7 +52,7 @@ pub fn gateway_of(subnet: Ipv4Net) -> Option<Ipv4Addr> {
 }
 
 /// The lowest address of `subnet` (of the part `range`, if there is one) that nobody has: not its first, which names the network,
-/// not its last, which means everybody, and not the gateway's.
+/// not its last, which means everybody, and not the gateway's. `network` is for the error: Docker says `name (id)` there.
 pub fn choose_address(
     network: &str,
     subnet: Ipv4Net,
@@ -73,7 +71,6 @@ pub fn choose_address(
     });
     found.ok_or_else(|| AddressError::NoAddress {
         network: network.to_owned(),
-        subnet,
     })
 }
 
