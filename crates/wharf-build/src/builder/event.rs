@@ -36,6 +36,15 @@ pub enum BuildEvent {
         /// The text.
         text: String,
     },
+    /// A line that a program printed.
+    Output {
+        /// Its number.
+        vertex: Vertex,
+        /// How long after its begin, in milliseconds.
+        milliseconds: u64,
+        /// The line, without its end.
+        line: String,
+    },
     /// Why a step was done, or was not: `--explain`.
     Explained {
         /// Its number.
@@ -117,6 +126,16 @@ impl Running<'_> {
         self.events.tell(BuildEvent::Status {
             vertex: self.vertex,
             text: text.into(),
+        });
+    }
+
+    /// A line that its program prints.
+    pub fn output(&self, line: &[u8]) {
+        let milliseconds = self.began.elapsed().as_millis();
+        self.events.tell(BuildEvent::Output {
+            vertex: self.vertex,
+            milliseconds: u64::try_from(milliseconds).unwrap_or(u64::MAX),
+            line: String::from_utf8_lossy(line).into_owned(),
         });
     }
 

@@ -36,6 +36,20 @@ impl Times {
         }
     }
 
+    /// The time of a file that a program changed.
+    pub(super) fn of_change(self, own: wharf_layers::Timestamp) -> wharf_layers::Timestamp {
+        match self {
+            Self::Preserved(_) => wharf_layers::Timestamp {
+                seconds: own.seconds,
+                nanoseconds: 0,
+            },
+            Self::Instant(time) => wharf_layers::Timestamp {
+                seconds: time.as_second(),
+                nanoseconds: 0,
+            },
+        }
+    }
+
     fn of(self, node: &Node) -> wharf_layers::Timestamp {
         match self {
             Self::Preserved(_) if node.modified != wharf_layers::Timestamp::default() => {
@@ -67,6 +81,26 @@ pub(super) fn write_layer(
     lease: &Lease,
     digests: &mut Digests<'_>,
 ) -> Result<WrittenLayer, StepError> {
+    write_tar(threads, store, lease, |tar| {
+        let mut first_names: HashMap<u64, Vec<u8>> = HashMap::new();
+        let mut size = 0;
+        for (path, entry) in entries {
+            size += append(tar, path, entry, times, &mut first_names, digests)?;
+        }
+        Ok(size)
+    })
+}
+
+/// The archive of a layer: hashed, compressed, and on its way to the store.
+pub(super) type LayerTar = TarWriter<BufWriter<HashingWriter<Compressor<Spool>>>>;
+
+/// Lets `fill` write an archive, and makes a layer of it; `fill` gives the sum of the files' sizes.
+pub(super) fn write_tar(
+    threads: usize,
+    store: &ImageStore,
+    lease: &Lease,
+    fill: impl FnOnce(&mut LayerTar) -> Result<u64, StepError>,
+) -> Result<WrittenLayer, StepError> {
     let failed = |source| StepError::io("cannot write the layer", source);
     let spool = store
         .blobs()
@@ -78,11 +112,7 @@ pub(super) fn write_layer(
         inner: compressor,
     };
     let mut tar = TarWriter::new(BufWriter::with_capacity(BUFFER_BYTES, both));
-    let mut first_names: HashMap<u64, Vec<u8>> = HashMap::new();
-    let mut size = 0;
-    for (path, entry) in entries {
-        size += append(&mut tar, path, entry, times, &mut first_names, digests)?;
-    }
+    let size = fill(&mut tar)?;
     let both = tar
         .finish()
         .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
@@ -191,7 +221,7 @@ fn shown(path: &[u8]) -> String {
 }
 
 /// Hashes what is written.
-struct HashingWriter<W> {
+pub(super) struct HashingWriter<W> {
     hasher: Hasher,
     inner: W,
 }

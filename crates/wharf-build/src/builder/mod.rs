@@ -18,5 +18,5 @@ pub use event::{BuildEvent, BuildEvents, Running, StepOutcome, Vertex};
 pub use key::KeyFields;
 pub use layer::Times;
 pub use remote::{Fetched, RemoteError, RemoteSources};
-pub use run::{RunError, RunNotThere, RunRequest, StepRunner};
+pub use run::{RunChanges, RunError, RunRequest, StepRunner};
 pub use stage::{BuildInput, BuildOptions, BuiltLayer, BuiltStage, build};

@@ -1,15 +1,48 @@
-//! RUN: the seam to what makes processes.
+//! RUN: the seam to what makes processes, and the layer of what they changed.
 
-use crate::copy::LayerEntry;
-use crate::plan::{LayerRef, RunAction};
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use wharf_layers::{Entry, EntryKind, TreeKind, archive_tree, for_each_entry};
+use wharf_oci::DiffId;
+
+use super::error::StepError;
+use super::event::Running;
+use super::key::KeyFields;
+use super::layer::{WrittenLayer, write_tar};
+use super::stage::Stepping;
+use crate::dockerfile::Network;
+use crate::plan::RunAction;
+use crate::tree::{FileTree, NodeKind};
+
+/// Proxies change neither what a step comes to nor its key.
+const PROXIES: [&str; 10] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
 
 /// Runs a program in a stage.
 pub trait StepRunner: Send + Sync {
-    /// Runs it and gives what it changed, in the order of the names' bytes.
+    /// Runs it, passing on each line that it prints.
     ///
     /// # Errors
     /// If it cannot be run, or fails.
-    fn run(&self, request: RunRequest<'_>) -> Result<Vec<(Vec<u8>, LayerEntry)>, RunError>;
+    fn run(
+        &self,
+        request: RunRequest<'_>,
+        output: &(dyn Fn(&[u8]) + Sync),
+    ) -> Result<RunChanges, RunError>;
 }
 
 /// What is run, and on what.
@@ -17,29 +50,198 @@ pub trait StepRunner: Send + Sync {
 pub struct RunRequest<'a> {
     /// The instruction.
     pub action: &'a RunAction,
-    /// The stage's layers, from the base up.
-    pub layers: &'a [LayerRef],
+    /// The stage's layers, from the base up; all are in the store and under a lease.
+    pub layers: &'a [DiffId],
     /// The line of the instruction.
     pub line: usize,
+}
+
+/// What a program changed.
+#[derive(Debug)]
+pub struct RunChanges {
+    /// The folder with what overlayfs wrote.
+    pub folder: PathBuf,
+    /// Whose marks it has.
+    pub kind: TreeKind,
+    /// Places where something was mounted, without a slash in front: what was made for that is no change.
+    pub mount_points: Vec<Vec<u8>>,
+    /// Keeps the folder until it is dropped.
+    pub guard: Box<dyn Any + Send>,
 }
 
 /// A program cannot be run, or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Nobody runs programs yet.
-    #[error("line {line}: RUN is not there yet: wharf builds everything of a Dockerfile but RUN")]
-    NotThere {
-        /// The line of the instruction.
-        line: usize,
+    /// It ended with another code than 0. The text is `BuildKit`'s.
+    #[error("process {command:?} did not complete successfully: exit code: {code}")]
+    Failed {
+        /// The program and its arguments.
+        command: String,
+        /// The code.
+        code: i32,
     },
+    /// It could not be started.
+    #[error("process {command:?} did not complete successfully: {reason}")]
+    NotStarted {
+        /// The program and its arguments.
+        command: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something that this program cannot do yet.
+    #[error("{0}")]
+    NotThere(String),
+    /// A folder for it could not be made or read.
+    #[error("cannot prepare the step: {0}")]
+    Io(#[from] io::Error),
 }
 
-/// Runs nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RunNotThere;
-
-impl StepRunner for RunNotThere {
-    fn run(&self, request: RunRequest<'_>) -> Result<Vec<(Vec<u8>, LayerEntry)>, RunError> {
-        Err(RunError::NotThere { line: request.line })
+impl Stepping<'_, '_> {
+    /// Runs the program, unless it is known what comes of it.
+    pub(super) fn run(
+        &mut self,
+        action: &RunAction,
+        running: &Running<'_>,
+    ) -> Result<bool, StepError> {
+        let fields = self.run_fields(action);
+        if self.find(&fields.digest(), &[], running)? {
+            return Ok(true);
+        }
+        self.explain(&fields.digest(), &fields, running)?;
+        let input = self.input;
+        // Everything below must be there before it can be mounted.
+        let below = self.work.tree(input.store)?;
+        let diff_ids = self.work.diff_ids();
+        let request = RunRequest {
+            action,
+            layers: &diff_ids,
+            line: self.step.lines.first,
+        };
+        let changes = input.runner.run(request, &|bytes| running.output(bytes))?;
+        let written = self.write_changes(&changes, below.as_ref())?;
+        input
+            .store
+            .remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;
+        self.remember(&written.layer, written.size, &fields, &fields, &[])?;
+        Ok(false)
     }
+
+    fn run_fields(&self, action: &RunAction) -> KeyFields {
+        let mut fields = self.fields("RUN", None);
+        for argument in &action.arguments {
+            fields.push("argument", argument);
+        }
+        if let Some(script) = &action.script {
+            fields.push("script", &script.content);
+        }
+        for (name, value) in &action.environment {
+            if !PROXIES.contains(&name.as_str()) {
+                fields.push(format!("environment {name}"), value);
+            }
+        }
+        fields.push("user", &action.user);
+        fields.push("folder", &action.folder);
+        for mount in &action.run.mounts {
+            fields.push("mount", mount);
+        }
+        let network = match action.run.network {
+            Network::Default => "default",
+            Network::None => "none",
+            Network::Host => "host",
+        };
+        fields.push("network", network);
+        fields.push("security", format!("{:?}", action.run.security));
+        fields
+    }
+
+    fn write_changes(
+        &self,
+        changes: &RunChanges,
+        below: &dyn FileTree,
+    ) -> Result<WrittenLayer, StepError> {
+        let failed = |source| StepError::io("cannot read what the step changed", source);
+        let folder = File::open(&changes.folder).map_err(failed)?;
+        let left_out = left_out(&folder, changes, below).map_err(failed)?;
+        let wanted = |path: &[u8]| !left_out.contains(path);
+        let times = self.work.times;
+        let change = |entry: &mut Entry| entry.modified = times.of_change(entry.modified);
+        write_tar(
+            self.input.options.threads,
+            self.input.store,
+            self.input.lease,
+            |tar| {
+                let mut size = 0;
+                for_each_entry(&folder, changes.kind, &wanted, &mut |found| {
+                    size += found.entry.size_bytes;
+                    Ok(())
+                })
+                .and_then(|()| archive_tree(&folder, changes.kind, &wanted, &change, tar))
+                .map_err(failed)?;
+                Ok(size)
+            },
+        )
+    }
+}
+
+/// Places that are no changes: what was made to mount something there, and folders that are as they were below and hold no change.
+fn left_out(
+    folder: &File,
+    changes: &RunChanges,
+    below: &dyn FileTree,
+) -> io::Result<BTreeSet<Vec<u8>>> {
+    let mut kept: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut folders: Vec<(Vec<u8>, bool)> = Vec::new();
+    let mut stubs = BTreeSet::new();
+    for_each_entry(folder, changes.kind, &|_| true, &mut |found| {
+        let entry = &found.entry;
+        let path = entry
+            .name
+            .strip_suffix(b"/")
+            .unwrap_or(&entry.name)
+            .to_vec();
+        let known = below.node(&path).map_err(io::Error::other)?;
+        let is_mount_point = changes.mount_points.contains(&path);
+        let is_empty = entry.kind == EntryKind::Directory || entry.size_bytes == 0;
+        if is_mount_point && is_empty && found.removal.is_none() && known.is_none() {
+            stubs.insert(path.clone());
+            if entry.kind != EntryKind::Directory {
+                return Ok(());
+            }
+        }
+        if entry.kind == EntryKind::Directory {
+            let same = known.as_ref().is_some_and(|node| {
+                node.kind == NodeKind::Directory
+                    && (node.mode, node.user, node.group)
+                        == (entry.mode, entry.user_id, entry.group_id)
+            });
+            // What leads to a stub was made for it.
+            let leads = known.is_none()
+                && changes.mount_points.iter().any(|point| {
+                    point.len() > path.len()
+                        && point.starts_with(&path)
+                        && point.get(path.len()) == Some(&b'/')
+                });
+            folders.push((path.clone(), same || leads || stubs.contains(&path)));
+        } else {
+            kept.insert(path);
+        }
+        Ok(())
+    })?;
+    let mut left_out = stubs.clone();
+    // The deepest first: a folder stays if anything in it stays.
+    for (path, unchanged) in folders.into_iter().rev() {
+        let mut prefix = path.clone();
+        prefix.push(b'/');
+        let holds = kept
+            .range(prefix.clone()..)
+            .next()
+            .is_some_and(|next| next.starts_with(&prefix));
+        if holds || !unchanged {
+            left_out.remove(&path);
+            kept.insert(path);
+        } else {
+            left_out.insert(path);
+        }
+    }
+    Ok(left_out)
 }

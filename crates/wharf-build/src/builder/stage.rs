@@ -14,7 +14,7 @@ use super::event::{BuildEvents, Running};
 use super::key::KeyFields;
 use super::layer::{Times, write_layer};
 use super::remote::RemoteSources;
-use super::run::{RunRequest, StepRunner};
+use super::run::StepRunner;
 use crate::copy::{
     Destination, Filters, LayerEntry, Owner, Placement, place, place_directory, resolve_owner,
     select,
@@ -294,23 +294,7 @@ impl Stepping<'_, '_> {
         match &self.step.action {
             Action::Copy(action) => self.copy(action, running),
             Action::Workdir { path, user } => self.workdir(path, user, running),
-            Action::Run(action) => {
-                let layers: Vec<LayerRef> = self
-                    .work
-                    .layers
-                    .iter()
-                    .map(|built| built.layer.clone())
-                    .collect();
-                let entries = self.input.runner.run(RunRequest {
-                    action,
-                    layers: &layers,
-                    line: self.step.lines.first,
-                })?;
-                let mut shape = self.fields("RUN", None);
-                shape.push("command", self.step.created_by.as_bytes());
-                self.keep(&entries, &shape, &shape, &[])?;
-                Ok(false)
-            }
+            Action::Run(action) => self.run(action, running),
         }
     }
 

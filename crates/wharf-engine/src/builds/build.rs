@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use wharf_build::builder::{
-    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, RunNotThere, build,
+    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, build,
 };
 use wharf_build::check::{CheckReport, CheckRequest, check};
 use wharf_build::dockerfile::Lines;
@@ -25,6 +25,7 @@ use super::request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
     FilesTarget, NamedContext,
 };
+use super::run::Runner;
 use crate::blocking;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
@@ -79,6 +80,10 @@ impl Engine {
             store: store.clone(),
             lease: Arc::clone(&lease),
             events: Arc::clone(&events),
+            runner: Runner {
+                engine: Self::new(self.settings().clone()),
+                allows_insecure: false,
+            },
         };
         let built = self
             .steps(job)
@@ -295,6 +300,7 @@ struct Job {
     store: ImageStore,
     lease: Arc<Lease>,
     events: Arc<BuildEvents>,
+    runner: Runner,
 }
 
 impl Job {
@@ -306,7 +312,7 @@ impl Job {
             context: self.context.as_ref(),
             named: &self.named,
             remote: asking,
-            runner: &RunNotThere,
+            runner: &self.runner,
             options: &self.options,
             events: &self.events,
         })

@@ -9,6 +9,7 @@ mod prune;
 mod record;
 mod remote;
 mod request;
+mod run;
 
 pub use request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,

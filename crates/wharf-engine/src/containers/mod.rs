@@ -26,7 +26,9 @@ pub use config::{
 };
 pub use create::CreateRequest;
 pub use exec::ExecRequest;
+pub(crate) use names::new_id;
 pub use record::{Container, ContainerRecord};
 pub use sizes::parse_size;
+pub(crate) use spec::bind as bind_mount;
 pub use step::StepRequest;
 pub use volumes::Volume;

@@ -63,7 +63,7 @@ const NOUNS: [&str; 48] = [
 ];
 
 /// 64 hexadecimal digits that nobody else has. The first twelve are not all decimal, so that they are no number (Docker's rule).
-pub(super) fn new_id() -> io::Result<String> {
+pub(crate) fn new_id() -> io::Result<String> {
     loop {
         let mut id = String::with_capacity(64);
         for byte in random::<32>()? {

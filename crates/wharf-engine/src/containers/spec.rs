@@ -510,7 +510,7 @@ fn file_system(target: &str, kind: &str, options: &str) -> MountSpec {
 }
 
 /// A file or folder of the machine, as the container sees it.
-pub(super) fn bind(source: &Path, target: &str, writable: bool) -> MountSpec {
+pub(crate) fn bind(source: &Path, target: &str, writable: bool) -> MountSpec {
     MountSpec {
         target: PathBuf::from(target),
         what: MountSource::Bind {

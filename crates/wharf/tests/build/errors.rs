@@ -13,11 +13,6 @@ fn mistakes_are_named_with_their_lines() {
             "failed to compute cache key: \"/missing\": not found",
         ),
         (
-            "FROM scratch\nRUN true\n",
-            2,
-            "line 2: RUN is not there yet",
-        ),
-        (
             "FROM scratch\nCOPY --chmod=9 a /\n",
             2,
             "invalid chmod parameter: '9'",

@@ -17,3 +17,4 @@ mod metadata;
 mod outputs;
 mod peers;
 mod reproducible;
+mod running;

@@ -96,7 +96,7 @@ pub(crate) const COMMAND: Command = Command {
     spellings: &["wharf build", "wharf builder build", "wharf buildx build"],
     synopsis: "[OPTIONS] PATH | URL | -",
     summary: "Build an image from a Dockerfile",
-    description: "Build an image from a Dockerfile: everything but RUN, which is not there yet.\n\
+    description: "Build an image from a Dockerfile.\n\
                   The same input gives the same image, whatever the times of files are and wherever they lie.",
     flags: &[
         BUILD_ARG,

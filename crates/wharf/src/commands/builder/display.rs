@@ -1,6 +1,6 @@
 //! Draws how a build goes on, as `BuildKit`'s plain form does: numbered lines on stderr.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +9,9 @@ use wharf_build::builder::{BuildEvent, StepOutcome, Vertex};
 use wharf_engine::BuildSink;
 
 use crate::printer::Printer;
+
+/// What is repeated of a failed step's output.
+const LAST_LINES: usize = 20;
 
 /// How a build is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +53,9 @@ pub(super) struct Display {
 struct State {
     names: HashMap<Vertex, String>,
     warnings: Vec<String>,
-    failed: Option<(String, String)>,
+    /// Its number and its name.
+    failed: Option<(Vertex, String)>,
+    last_lines: HashMap<Vertex, VecDeque<String>>,
     has_begun: bool,
 }
 
@@ -77,8 +82,10 @@ impl Display {
     /// The step that failed, as `BuildKit` repeats it below everything else.
     pub(super) fn failed_step(&self) -> Option<String> {
         let state = self.state();
-        let (name, _) = state.failed.as_ref()?;
-        Some(format!("------\n > {name}:\n------\n"))
+        let (vertex, name) = state.failed.as_ref()?;
+        let lines = state.last_lines.get(vertex).into_iter().flatten();
+        let said = lines.fold(String::new(), |text, line| text + line + "\n");
+        Some(format!("------\n > {name}:\n{said}------\n"))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -103,9 +110,20 @@ impl State {
         match event {
             BuildEvent::Started { vertex, name } => drop(self.names.insert(vertex, name)),
             BuildEvent::Warning(text) => self.warnings.push(text),
-            BuildEvent::Failed { vertex, error } => {
+            BuildEvent::Failed { vertex, .. } => {
                 let name = self.names.get(&vertex).cloned().unwrap_or_default();
-                self.failed = Some((name, error));
+                self.failed = Some((vertex, name));
+            }
+            BuildEvent::Output {
+                vertex,
+                milliseconds,
+                line,
+            } => {
+                let lines = self.last_lines.entry(vertex).or_default();
+                lines.push_back(format!("{} {line}", seconds(milliseconds)));
+                if lines.len() > LAST_LINES {
+                    lines.pop_front();
+                }
             }
             _ => {}
         }
@@ -132,6 +150,14 @@ impl State {
             } => {
                 writeln!(text, "#{} {status}", vertex.0)
             }
+            BuildEvent::Output {
+                vertex,
+                milliseconds,
+                line,
+            } => {
+                let after = seconds(*milliseconds);
+                writeln!(text, "#{} {after} {line}", vertex.0)
+            }
             BuildEvent::Ended { vertex, outcome } => match outcome {
                 StepOutcome::Cached => writeln!(text, "#{} CACHED", vertex.0),
                 StepOutcome::Done { milliseconds } => {
@@ -156,6 +182,9 @@ fn json_of(event: &BuildEvent) -> serde_json::Value {
         BuildEvent::Status { vertex, text } => {
             json!({"statuses": [{"vertex": vertex.0, "name": text}]})
         }
+        BuildEvent::Output { vertex, line, .. } => {
+            json!({"logs": [{"vertex": vertex.0, "data": line}]})
+        }
         BuildEvent::Explained { vertex, text } => {
             json!({"logs": [{"vertex": vertex.0, "data": text}]})
         }
@@ -170,4 +199,9 @@ fn json_of(event: &BuildEvent) -> serde_json::Value {
         }
         BuildEvent::Warning(text) => json!({"warnings": [{"short": text}]}),
     }
+}
+
+/// `1.234`.
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
 }

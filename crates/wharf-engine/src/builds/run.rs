@@ -1,0 +1,249 @@
+//! RUN: a step of a build in a container of its own.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::pipe::{PipeFlags, pipe_with};
+use wharf_build::builder::{RunChanges, RunError, RunRequest, StepRunner};
+use wharf_build::dockerfile::{Network, Security};
+use wharf_layers::TreeKind;
+use wharf_runtime::{LaunchError, MountSpec};
+
+use crate::containers::{StepRequest, bind_mount, new_id};
+use crate::engine::Engine;
+
+const READ_BYTES: usize = 32 << 10;
+/// A line that is longer is told in pieces.
+const LINE_LIMIT_BYTES: usize = 1 << 20;
+/// What steps are called by themselves (`BuildKit`'s).
+const HOSTNAME: &str = "buildkitsandbox";
+/// Places of every container where something is mounted.
+const MOUNT_POINTS: [&str; 10] = [
+    "proc",
+    "dev",
+    "dev/pts",
+    "dev/shm",
+    "dev/mqueue",
+    "sys",
+    "sys/fs/cgroup",
+    "etc/hosts",
+    "etc/resolv.conf",
+    "dev/pipes",
+];
+
+/// Runs steps.
+#[derive(Debug)]
+pub(super) struct Runner {
+    pub(super) engine: Engine,
+    /// Whether `--allow security.insecure` was given.
+    pub(super) allows_insecure: bool,
+}
+
+/// The folder of one step, which goes with it.
+#[derive(Debug)]
+struct StepFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StepFolder {
+    /// A new one; those of dead processes are removed.
+    fn new(root: &Path) -> io::Result<Self> {
+        let all = root.join("builds");
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&all)?;
+        sweep(&all)?;
+        let path = all.join(new_id()?);
+        for (name, mode) in [
+            ("", 0o700),
+            ("upper", 0o755),
+            ("work", 0o700),
+            ("rootfs", 0o700),
+        ] {
+            std::fs::DirBuilder::new()
+                .mode(mode)
+                .create(path.join(name))?;
+        }
+        std::fs::set_permissions(path.join("upper"), std::fs::Permissions::from_mode(0o755))?;
+        let lock = File::create(path.join("lock"))?;
+        flock(&lock, FlockOperation::LockExclusive)?;
+        Ok(Self { path, _lock: lock })
+    }
+}
+
+impl Drop for StepFolder {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(%error, folder = %self.path.display(), "a step's folder cannot be removed");
+        }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(());
+    };
+    wharf_layers::remove_tree(File::open(parent)?, name)
+}
+
+/// Removes the folders of processes that died.
+fn sweep(all: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(all)? {
+        let path = entry?.path();
+        // Without a lock it is being made, or being removed.
+        let Ok(lock) = File::open(path.join("lock")) else {
+            continue;
+        };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+impl StepRunner for Runner {
+    fn run(
+        &self,
+        request: RunRequest<'_>,
+        output: &(dyn Fn(&[u8]) + Sync),
+    ) -> Result<RunChanges, RunError> {
+        let command = request.action.arguments.join(" ");
+        let folder = StepFolder::new(&self.engine.settings().root)?;
+        let step = self.step(&request, &folder)?;
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+        let both = write.try_clone()?;
+        let not_started = |reason: String| RunError::NotStarted {
+            command: command.clone(),
+            reason,
+        };
+        let process = self
+            .engine
+            .start_step(step, write, both)
+            .map_err(|error| not_started(error.to_string()))?;
+        pass_on(File::from(read), output)?;
+        match process.wait() {
+            Ok(0) => (),
+            Ok(code) => return Err(RunError::Failed { command, code }),
+            Err(LaunchError::Failed { text, exit_code }) if exit_code > 125 => {
+                return Err(not_started(format!("{text}: exit code: {exit_code}")));
+            }
+            Err(error) => return Err(not_started(error.to_string())),
+        }
+        let store = self
+            .engine
+            .store()
+            .map_err(|error| not_started(error.to_string()))?;
+        Ok(RunChanges {
+            folder: folder.path.join("upper"),
+            kind: TreeKind::Changes(store.flavour()),
+            mount_points: MOUNT_POINTS
+                .iter()
+                .map(|path| path.as_bytes().to_vec())
+                .collect(),
+            guard: Box::new(folder),
+        })
+    }
+}
+
+impl Runner {
+    fn step(&self, request: &RunRequest<'_>, folder: &StepFolder) -> Result<StepRequest, RunError> {
+        let action = request.action;
+        if !action.run.mounts.is_empty() {
+            let text = "RUN --mount is not there yet: copy what the step needs, or leave it out";
+            return Err(RunError::NotThere(text.to_owned()));
+        }
+        if !action.run.devices.is_empty() {
+            let text = "RUN --device is not supported: Wharf knows no CDI devices";
+            return Err(RunError::NotThere(text.to_owned()));
+        }
+        let insecure = action.run.security == Security::Insecure;
+        if insecure && !self.allows_insecure {
+            let text = "security.insecure is not allowed: build with --allow security.insecure";
+            return Err(RunError::NotThere(text.to_owned()));
+        }
+        let other =
+            |error: &dyn std::error::Error| RunError::Io(io::Error::other(error.to_string()));
+        let store = self.engine.store().map_err(|error| other(&error))?;
+        let mut lowers: Vec<PathBuf> = Vec::new();
+        for diff_id in request.layers.iter().rev() {
+            let record = store
+                .ensure_layer(*diff_id)
+                .map_err(|error| other(&error))?;
+            let tree = store.layer_tree(*diff_id);
+            if !lowers.contains(&tree) {
+                lowers.push(tree);
+            }
+            if record.root_is_opaque {
+                break;
+            }
+        }
+        let environment = action.environment.iter();
+        Ok(StepRequest {
+            lowers,
+            empty: store.root().join("layers/empty/fs"),
+            upper: folder.path.join("upper"),
+            work: folder.path.join("work"),
+            mount_point: folder.path.join("rootfs"),
+            arguments: action.arguments.clone(),
+            environment: environment
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+            folder: PathBuf::from(&action.folder),
+            user: action.user.clone(),
+            hostname: HOSTNAME.to_owned(),
+            without_network: action.run.network == Network::None,
+            insecure,
+            mounts: files(request, folder)?,
+            shm_size: 0,
+            resources: wharf_runtime::cgroups::Resources::default(),
+        })
+    }
+}
+
+/// `/etc/hosts`, `/etc/resolv.conf`, and the script that a heredoc is.
+fn files(request: &RunRequest<'_>, folder: &StepFolder) -> io::Result<Vec<MountSpec>> {
+    let hosts =
+        format!("127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let mut mounts = Vec::new();
+    let mut add = |name: &str, content: &str, mode: u32, target: &str| -> io::Result<()> {
+        let path = folder.path.join(name);
+        wharf_blobs::write_file(&path, content.as_bytes(), mode)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        mounts.push(bind_mount(&path, target, name != "script"));
+        Ok(())
+    };
+    add("hosts", &hosts, 0o644, "/etc/hosts")?;
+    add("resolv.conf", &resolver, 0o644, "/etc/resolv.conf")?;
+    if let (Some(script), Some(target)) = (&request.action.script, request.action.arguments.first())
+    {
+        add("script", &script.content, 0o755, target)?;
+    }
+    Ok(mounts)
+}
+
+/// Each line as it comes; a very long one in pieces.
+fn pass_on(mut from: File, output: &(dyn Fn(&[u8]) + Sync)) -> io::Result<()> {
+    let mut buffer = vec![0; READ_BYTES];
+    let mut pending: Vec<u8> = Vec::new();
+    loop {
+        let length = from.read(&mut buffer)?;
+        pending.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            output(line.strip_suffix(b"\n").unwrap_or(&line));
+        }
+        if !pending.is_empty() && (length == 0 || pending.len() > LINE_LIMIT_BYTES) {
+            output(&pending);
+            pending.clear();
+        }
+        if length == 0 {
+            return Ok(());
+        }
+    }
+}
