@@ -151,3 +151,56 @@ fn the_cache_is_shown_and_pruned() {
         "{text}"
     );
 }
+
+#[test]
+fn two_builds_at_once_come_to_the_same() {
+    let project = Project::new("FROM scratch\nCOPY . /\nWORKDIR /w\nCOPY d /d\n");
+    for number in 0..200 {
+        project.file(&format!("d/{number}"), format!("{number}").repeat(50));
+    }
+    let start = |tag: &str| {
+        project
+            .sandbox
+            .wharf(["build", "-q", "-t", tag, "context"])
+            .spawn()
+    };
+    let children: Vec<_> = ["a", "b", "c"].map(start).into();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let ids = ["a", "b", "c"].map(|tag| project.inspect(tag)["Id"].clone());
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    project.sandbox.wharf(["system", "check"]).run().success();
+}
+
+#[test]
+fn a_killed_build_leaves_a_whole_store() {
+    let project = Project::new("FROM scratch\nCOPY . /\nCOPY d /e\nCOPY d /f\nCOPY d /g\n");
+    for number in 0..300 {
+        project.file(&format!("d/{number}"), format!("{number}").repeat(100));
+    }
+    for delay in [5, 20, 40, 80, 120] {
+        let mut child = project
+            .sandbox
+            .wharf(["build", "-q", "-t", "x", "context"])
+            .spawn();
+        let began = std::time::Instant::now();
+        while began.elapsed().as_millis() < delay && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        project.file("d/0", format!("{delay}"));
+    }
+    let id = project.build(&["-t", "x"]);
+    project
+        .sandbox
+        .wharf(["system", "prune", "--force"])
+        .run()
+        .success();
+    project.sandbox.wharf(["system", "check"]).run().success();
+    assert_eq!(project.build(&["--no-cache"]), id);
+    // nothing of the dead is left
+    let ingest = std::fs::read_dir(project.sandbox.root().join("ingest")).unwrap();
+    assert_eq!(ingest.count(), 0);
+}

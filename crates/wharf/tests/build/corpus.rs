@@ -10,13 +10,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
-use testkit::{Entry, Output, TarBuilder, environment_number, write};
+use testkit::{
+    Entry, Output, ProgramCommand, Sandbox, TarBuilder, environment_number, running_as_root, write,
+};
 
 use crate::fixture::{Project, listed};
 
 const CORPUS: &str = include_str!("corpus.txt");
+/// `nobody` everywhere.
+const NOBODY: u32 = 65_534;
 const GOLDEN: &str = "tests/build/corpus.golden";
 
 /// Every Dockerfile with its name.
@@ -152,9 +157,50 @@ fn config_in(archive: &[u8]) -> Value {
     read(&blob(&manifest["config"]["digest"]))
 }
 
-fn ours(project: &Project) -> String {
-    let build = |output: &str| project.sandbox.wharf(["build", output, "context"]).run();
+fn ours(project: &Project, as_nobody: bool) -> String {
+    let build = |output: &str| {
+        let words = ["build", output, "context"];
+        if as_nobody {
+            nobody_s(&project.sandbox, &words).run()
+        } else {
+            project.sandbox.wharf(words).run()
+        }
+    };
     outcome(&build("--output=-"), &build("--output=type=oci,dest=-"))
+}
+
+/// The binary, run by an ordinary user.
+fn nobody_s(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
+    let id = NOBODY.to_string();
+    let become_nobody = [
+        "--reuid",
+        &id,
+        "--regid",
+        &id,
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--",
+    ];
+    sandbox
+        .program("setpriv")
+        .args(become_nobody)
+        .arg(sandbox.path().join("wharf"))
+        .args(words)
+}
+
+/// Gives everything of the sandbox to an ordinary user.
+fn give_away(path: &Path) {
+    let metadata = path.symlink_metadata().unwrap();
+    std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if !metadata.is_symlink() {
+        // a new owner takes set-ID bits away
+        std::fs::set_permissions(path, metadata.permissions()).unwrap();
+    }
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            give_away(&entry.unwrap().path());
+        }
+    }
 }
 
 fn buildkit_s(project: &Project) -> String {
@@ -193,10 +239,27 @@ fn what_buildkit_makes_of_them() {
             project.file("Dockerfile", file);
             write!(golden, "=== {name}\n{}", buildkit_s(&project)).unwrap();
         }
-        write(std::path::Path::new(GOLDEN), golden);
+        write(Path::new(GOLDEN), golden);
         return;
     }
-    let golden = String::from_utf8(testkit::read(std::path::Path::new(GOLDEN))).unwrap();
+    compare(&project, false);
+}
+
+#[test]
+fn privileged_an_ordinary_user_builds_the_same() {
+    if !running_as_root() {
+        return;
+    }
+    let project = project();
+    project.file("Dockerfile", "");
+    let binary = project.sandbox.path().join("wharf");
+    std::fs::copy(project.sandbox.wharf_binary(), &binary).unwrap();
+    give_away(project.sandbox.path());
+    compare(&project, true);
+}
+
+fn compare(project: &Project, as_nobody: bool) {
+    let golden = String::from_utf8(testkit::read(Path::new(GOLDEN))).unwrap();
     let expected: BTreeMap<&str, &str> = golden
         .split("=== ")
         .filter(|part| !part.is_empty())
@@ -205,7 +268,7 @@ fn what_buildkit_makes_of_them() {
     let mut differing = String::new();
     for (name, file) in dockerfiles() {
         project.file("Dockerfile", file);
-        let found = ours(&project);
+        let found = ours(project, as_nobody);
         let expected = expected[name];
         if found != expected {
             write!(
