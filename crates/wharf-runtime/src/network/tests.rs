@@ -1,7 +1,7 @@
 //! Networks of this machine, with containers that are processes with a network namespace and nothing else.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -347,6 +347,50 @@ fn privileged_ports_survive_a_flush() {
     };
     networks.firewall.publish(network, &[port]).unwrap();
     ask(networks.outside.gateway, networks.port, PATIENCE).unwrap();
+}
+
+// A client of a UDP port that says one thing more after the port has gone to another container.
+#[test]
+fn privileged_udp_goes_to_who_has_the_port_now() {
+    let Some(networks) = Networks::new("privileged_udp_goes_to_who_has_the_port_now", false) else {
+        return;
+    };
+    let network = &networks.networks[0];
+    let (one, two) = (connect(network, 2), connect(network, 3));
+    for container in [&one, &two] {
+        let socket = container
+            .namespace
+            .inside(|| UdpSocket::bind((container.address, 53)));
+        let (socket, last) = (socket.unwrap(), container.address.octets()[3]);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 8];
+            while let Ok((_, from)) = socket.recv_from(&mut bytes) {
+                drop(socket.send_to(&[last], from));
+            }
+        });
+    }
+    let world = connect(&networks.outside, 2);
+    let client = world
+        .namespace
+        .inside(|| UdpSocket::bind((world.address, 0)))
+        .unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    for container in [&one, &two, &one] {
+        let port = PublishedPort {
+            host_ip: Ipv4Addr::UNSPECIFIED,
+            host_port: networks.port,
+            container: SocketAddrV4::new(container.address, 53),
+            protocol: PortProtocol::Udp,
+        };
+        networks.firewall.publish(network, &[port]).unwrap();
+        let mut answer = [0; 8];
+        client
+            .send_to(b"?", (networks.outside.gateway, networks.port))
+            .unwrap();
+        client.recv(&mut answer).unwrap();
+        assert_eq!(answer[0], container.address.octets()[3]);
+        networks.firewall.unpublish(network, &[port]).unwrap();
+    }
 }
 
 #[test]

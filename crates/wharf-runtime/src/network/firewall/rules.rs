@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::nftables::Verb;
 use super::{iptables, nftables};
 use crate::network::bridge::BridgeNetwork;
+use crate::network::netlink::forget_udp;
 use crate::network::ports::PortProtocol;
 use crate::network::program::{self, ProgramError};
 
@@ -168,6 +169,7 @@ impl Firewall {
             Tool::Iptables(iptables) => iptables::publish(iptables, &self.name, ports),
             Tool::Absent => Ok(()),
         };
+        forget_conversations(ports);
         done.map_err(for_device(&network.device))
     }
 
@@ -188,6 +190,7 @@ impl Firewall {
             Tool::Iptables(iptables) => iptables::unpublish(iptables, &self.name, ports),
             Tool::Absent => Ok(()),
         };
+        forget_conversations(ports);
         done.map_err(for_device(&network.device))
     }
 
@@ -201,6 +204,17 @@ impl Firewall {
             Tool::Absent => Ok(()),
         };
         done.map_err(for_device("all"))
+    }
+}
+
+/// Clients of UDP ports begin anew, with whoever has the port now. A kernel that cannot be asked forgets by itself, later.
+fn forget_conversations(ports: &[PublishedPort]) {
+    let udp = ports
+        .iter()
+        .filter(|port| port.protocol == PortProtocol::Udp);
+    let udp: Vec<_> = udp.map(|port| (port.host_ip, port.host_port)).collect();
+    if !udp.is_empty() {
+        drop(forget_udp(&udp));
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use super::message::{Answer, Message, answers, number};
 
@@ -30,12 +30,21 @@ const ANSWERS_LIMIT: usize = 1 << 14;
 impl Netlink {
     /// Opens it in the namespace of this thread.
     pub(in crate::network) fn open() -> io::Result<Self> {
+        // The first family, NETLINK_ROUTE.
+        Self::of_family(None)
+    }
+
+    /// The same to what the kernel knows of connections.
+    pub(super) fn open_netfilter() -> io::Result<Self> {
+        Self::of_family(Some(NETFILTER))
+    }
+
+    fn of_family(family: Option<Protocol>) -> io::Result<Self> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
             SocketType::RAW,
             SocketFlags::CLOEXEC,
-            // The first family, NETLINK_ROUTE.
-            None,
+            family,
         )?;
         rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
         Ok(Self {
