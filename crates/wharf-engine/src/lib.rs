@@ -24,7 +24,7 @@ pub use builds::{
 pub use containers::{
     Container, ContainerConfig, ContainerRecord, CreateRequest, DeviceMapping, ExecRequest,
     HostConfig, LogConfig, MountConfig, MountPoint, PortPlace, RestartPolicyConfig, StepRequest,
-    UlimitConfig, Volume, parse_size,
+    UlimitConfig, Volume, described_volume, parse_size, volume_bytes,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

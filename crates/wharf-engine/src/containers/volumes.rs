@@ -11,6 +11,7 @@ use wharf_blobs::FileLock;
 use wharf_transfer::ErrorKind;
 
 use super::names::{is_name, new_id};
+use super::written::bytes_below;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
 
@@ -121,6 +122,8 @@ impl Engine {
         }
         let bytes = match std::fs::read(folder.join("volume.json")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            // The lock, which is a file beside the volumes.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(missing()),
             other => other.map_err(classify)?,
         };
         let file: VolumeFile = serde_json::from_slice(&bytes).map_err(|error| {
@@ -176,6 +179,29 @@ impl Engine {
         remove_tree(&self.volumes_folder(), name)
     }
 
+    /// Removes all volumes that no container uses and that `wanted` accepts: their names, and what was freed in bytes.
+    pub fn prune_volumes(
+        &self,
+        wanted: impl Fn(&Volume) -> bool,
+    ) -> Result<(Vec<String>, u64), EngineError> {
+        let (mut removed, mut freed) = (Vec::new(), 0);
+        for volume in self.volumes()?.into_iter().filter(wanted) {
+            if !self.volume_users(&volume.name)?.is_empty() {
+                continue;
+            }
+            let size = volume_bytes(&volume)?;
+            match self.remove_volume(&volume.name) {
+                // A container took it, or somebody else removed it meanwhile.
+                Err(error) if error.kind() == ErrorKind::Conflict => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                outcome => outcome?,
+            }
+            freed += size;
+            removed.push(volume.name);
+        }
+        Ok((removed, freed))
+    }
+
     /// The containers that use a volume.
     pub fn volume_users(&self, name: &str) -> Result<Vec<String>, EngineError> {
         let uses = |container: &super::record::Container| {
@@ -189,6 +215,11 @@ impl Engine {
             .map(|container| container.record.id)
             .collect())
     }
+}
+
+/// The bytes of the files in a volume.
+pub fn volume_bytes(volume: &Volume) -> Result<u64, EngineError> {
+    bytes_below(&volume.data, 0).map_err(classify)
 }
 
 fn remove_tree(parent: &Path, name: &str) -> Result<(), EngineError> {

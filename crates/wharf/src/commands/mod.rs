@@ -13,6 +13,7 @@ pub(crate) mod registry;
 pub(crate) mod registry_server;
 mod root;
 pub(crate) mod system;
+pub(crate) mod volume;
 
 pub(crate) use program::help::{help, without_subcommand};
 pub(crate) use root::ROOT;

@@ -4,7 +4,7 @@ use crate::arguments::{Command, Group};
 
 use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
 use super::{
-    builder, buildx, container, image, manifest, program, registry, registry_server, system,
+    builder, buildx, container, image, manifest, program, registry, registry_server, system, volume,
 };
 
 /// `wharf`, with everything below it.
@@ -103,6 +103,10 @@ pub(crate) static ROOT: Command = Command {
         Command {
             group: Group::Management,
             ..system::COMMAND
+        },
+        Command {
+            group: Group::Management,
+            ..volume::COMMAND
         },
         // Commands
         container::alone::ATTACH,

@@ -96,6 +96,23 @@ impl ContainerView<'_> {
         } else {
             None
         };
+        self.row_with(container, sizes)
+    }
+
+    /// The row of a container in `system df`: only what it wrote is its own.
+    pub(crate) fn row_of_usage(
+        &self,
+        container: Container,
+        written: u64,
+    ) -> Result<Value, EngineError> {
+        self.row_with(container, Some((written, 0)))
+    }
+
+    fn row_with(
+        &self,
+        container: Container,
+        sizes: Option<(u64, u64)>,
+    ) -> Result<Value, EngineError> {
         let image = self.engine.shown_image(&container, self.truncate)?;
         Ok(Value::object(ContainerRow {
             container,
@@ -157,6 +174,9 @@ impl ContainerRow {
             return "0B".to_owned();
         };
         let written = human_size_with_precision(written, 3);
+        if whole == 0 {
+            return written;
+        }
         format!(
             "{written} (virtual {})",
             human_size_with_precision(whole, 3)

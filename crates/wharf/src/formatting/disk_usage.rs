@@ -1,5 +1,4 @@
-//! Rows and tables of `system df`. Containers, volumes and build cache are other parts of Wharf, which are not there
-//! yet: their rows are there, since scripts read them, and count nothing.
+//! Rows and tables of `system df`.
 
 use wharf_images::ImageSummary;
 use wharf_template::units::human_size;
@@ -24,16 +23,11 @@ const TITLES: &[(&str, &str)] = &[
 /// The table of images in `--verbose`.
 const IMAGE_SECTION: &str = "{{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}\\t{{.SharedSize}}\\t{{.UniqueSize}}\\t{{.Containers}}";
 
-/// What follows the images in `--verbose`, while nothing else is stored.
-pub(crate) const OTHER_SECTIONS: &str = "
-Containers space usage:
+/// The table of containers in `--verbose`.
+const CONTAINER_SECTION: &str = "{{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.LocalVolumes}}\\t{{.Size}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Names}}";
 
-CONTAINER ID   IMAGE     COMMAND   LOCAL VOLUMES   SIZE      CREATED   STATUS    NAMES
-
-Local Volumes space usage:
-
-VOLUME NAME   LINKS     SIZE
-
+/// What ends `--verbose`: entries of the build cache are not told one by one.
+pub(crate) const LAST_SECTION: &str = "
 Build cache usage: 0B
 
 CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED
@@ -47,6 +41,11 @@ pub(crate) fn formatter(format: &Format) -> Result<Formatter, FormatError> {
 /// The format of the images in `system df --verbose`.
 pub(crate) fn image_section() -> Result<Formatter, FormatError> {
     Formatter::new(&Format::Table, IMAGE_SECTION, "")
+}
+
+/// The format of the containers in `system df --verbose`.
+pub(crate) fn container_section() -> Result<Formatter, FormatError> {
+    Formatter::new(&Format::Table, CONTAINER_SECTION, "")
 }
 
 /// Titles of the columns.
@@ -70,6 +69,14 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    /// Counts one more; what is not in use could go.
+    pub(crate) fn add(&mut self, active: bool, bytes: u64) {
+        self.total += 1;
+        self.active += u64::from(active);
+        self.size += bytes;
+        self.reclaimable += if active { 0 } else { bytes };
+    }
+
     /// A kind of things of which there are none.
     pub(crate) fn nothing(kind: &'static str) -> Self {
         Self {
@@ -109,16 +116,44 @@ impl TemplateContext for Usage {
     }
 }
 
+/// What containers and volumes take: their rows of the summary, and a row for each of them.
+#[derive(Debug)]
+pub(crate) struct OtherUsage {
+    /// `Containers`.
+    pub(crate) containers: Usage,
+    /// `Local Volumes`.
+    pub(crate) volumes: Usage,
+    /// One for each container.
+    pub(crate) container_rows: Vec<Value>,
+    /// One for each volume.
+    pub(crate) volume_rows: Vec<Value>,
+}
+
+impl Default for OtherUsage {
+    fn default() -> Self {
+        Self {
+            containers: Usage::nothing("Containers"),
+            volumes: Usage::nothing("Local Volumes"),
+            container_rows: Vec::new(),
+            volume_rows: Vec::new(),
+        }
+    }
+}
+
 /// What templates of `system df --verbose` see: lists.
 #[derive(Debug)]
 pub(crate) struct VerboseUsage {
     images: Vec<Value>,
+    containers: Vec<Value>,
+    volumes: Vec<Value>,
 }
 
 impl VerboseUsage {
     /// The lists; the view shows IDs in full.
-    pub(crate) fn new(images: Vec<ImageSummary>, view: &ImageView) -> Self {
+    pub(crate) fn new(images: Vec<ImageSummary>, view: &ImageView, others: OtherUsage) -> Self {
         Self {
+            containers: others.container_rows,
+            volumes: others.volume_rows,
             images: images
                 .into_iter()
                 .map(|image| view.single_row(image))
@@ -135,7 +170,9 @@ impl TemplateContext for VerboseUsage {
     fn field(&self, name: &str) -> Option<Value> {
         match name {
             "Images" => Some(Value::list(self.images.clone())),
-            "Containers" | "Volumes" | "BuildCache" => Some(Value::list(Vec::new())),
+            "Containers" => Some(Value::list(self.containers.clone())),
+            "Volumes" => Some(Value::list(self.volumes.clone())),
+            "BuildCache" => Some(Value::list(Vec::new())),
             _ => None,
         }
     }

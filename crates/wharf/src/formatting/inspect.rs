@@ -11,6 +11,14 @@ use crate::exit::Failure;
 /// Exit code of a template that cannot be parsed.
 const BAD_TEMPLATE: u8 = 64;
 
+/// One document, and the type of Docker's that it is.
+pub(crate) struct Described {
+    /// JSON.
+    pub(crate) document: Vec<u8>,
+    /// What templates see it as.
+    pub(crate) of: fn() -> Type,
+}
+
 /// Collects documents and prints them.
 #[derive(Debug)]
 pub(crate) struct Inspector {
@@ -26,13 +34,12 @@ enum Manner {
     Template {
         typed: Box<Template>,
         plain: Box<Template>,
-        of: Type,
     },
 }
 
 impl Inspector {
-    /// Prints by `--format`; templates see documents of type `of`.
-    pub(crate) fn new(format: &str, of: fn() -> Type) -> Result<Self, Failure> {
+    /// Prints by `--format`.
+    pub(crate) fn new(format: &str) -> Result<Self, Failure> {
         let manner = match format {
             "" => Manner::Indented,
             "json" => Manner::Compact,
@@ -45,7 +52,6 @@ impl Inspector {
                 Manner::Template {
                     typed: Box::new(template),
                     plain,
-                    of: of(),
                 }
             }
         };
@@ -57,12 +63,13 @@ impl Inspector {
     }
 
     /// Takes one more document.
-    pub(crate) fn add(&mut self, document: Vec<u8>) -> anyhow::Result<()> {
-        let Manner::Template { typed, plain, of } = &self.manner else {
+    pub(crate) fn add(&mut self, described: Described) -> anyhow::Result<()> {
+        let Described { document, of } = described;
+        let Manner::Template { typed, plain } = &self.manner else {
             self.documents.push(document);
             return Ok(());
         };
-        let known = Value::decode_json(&document, of)
+        let known = Value::decode_json(&document, &of())
             .ok()
             .and_then(|value| typed.execute(&value).ok());
         let line = match known {
@@ -201,11 +208,13 @@ mod tests {
     const BARE: &str = r#"{"Id":"sha256:ab","RepoTags":["bare:1.0"],"Config":{},"Size":5,"GraphDriver":{"Data":null,"Name":"x"}}"#;
 
     fn inspected(format: &str, documents: &[&str]) -> Result<String, String> {
-        let mut inspector =
-            Inspector::new(format, image_type).map_err(|failure| failure.to_string())?;
+        let mut inspector = Inspector::new(format).map_err(|failure| failure.to_string())?;
         for document in documents {
             inspector
-                .add(document.as_bytes().to_vec())
+                .add(Described {
+                    document: document.as_bytes().to_vec(),
+                    of: image_type,
+                })
                 .map_err(|error| error.to_string())?;
         }
         Ok(String::from_utf8(inspector.finish().unwrap()).unwrap())
@@ -246,9 +255,6 @@ mod tests {
             inspected("", &["{\"a\":1}"]).as_deref(),
             Ok("[\n    {\n        \"a\": 1\n    }\n]\n")
         );
-        assert_eq!(
-            Inspector::new("{{.Id", image_type).unwrap_err().exit_code,
-            64
-        );
+        assert_eq!(Inspector::new("{{.Id").unwrap_err().exit_code, 64);
     }
 }

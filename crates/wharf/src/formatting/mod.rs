@@ -1,6 +1,7 @@
 //! What `--format` templates see of images, history, disk usage and search results: the placeholders of Docker, with
 //! Docker's texts. One file per command; each holds the default table, the titles of its columns and its rows.
 
+pub(crate) mod container_types;
 pub(crate) mod containers;
 pub(crate) mod disk_usage;
 pub(crate) mod document;
@@ -11,6 +12,7 @@ pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod search;
 pub(crate) mod system_types;
+pub(crate) mod volumes;
 
 mod moment;
 #[cfg(test)]

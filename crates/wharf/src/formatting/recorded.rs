@@ -15,6 +15,7 @@ use crate::commands::registry::search;
 use crate::commands::system::disk_usage;
 
 use super::Moment;
+use super::disk_usage::OtherUsage;
 
 /// Docker rounds after it has chosen the unit; we do not (`docs/compatibility.md`).
 const ROUNDED: (&str, &str) = ("1e+03kB", "1MB");
@@ -70,8 +71,14 @@ impl Answers {
             }
             "wharf system df" => {
                 let usage = self.usage();
-                disk_usage::output(matches, usage, BuildUsage::default(), &moment)
-                    .map_err(|error| error.to_string())
+                disk_usage::output(
+                    matches,
+                    usage,
+                    BuildUsage::default(),
+                    OtherUsage::default(),
+                    &moment,
+                )
+                .map_err(|error| error.to_string())
             }
             "wharf search" => {
                 let results: Vec<SearchResult> =

@@ -1,6 +1,7 @@
 //! Containers with the real binary: as root, on the machine that runs the tests.
 
 mod fixture;
+mod inspect;
 mod isolation;
 mod life;
 mod limits;
@@ -8,3 +9,4 @@ mod mistakes;
 mod mounts;
 mod ordinary_user;
 mod output;
+mod volumes;

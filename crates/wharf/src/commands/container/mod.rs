@@ -4,6 +4,7 @@ mod attach;
 mod create;
 mod exec;
 mod group;
+pub(crate) mod inspect;
 mod kill;
 pub(crate) mod list;
 mod logs;
@@ -11,6 +12,7 @@ mod monitor;
 mod mount_option;
 mod pause;
 mod ports;
+pub(crate) mod prune;
 mod remove;
 mod rename;
 mod restart;
@@ -22,7 +24,7 @@ mod step;
 mod stop;
 mod unpause;
 mod wait;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use group::COMMAND;
 
@@ -30,10 +32,11 @@ pub(crate) use group::COMMAND;
 pub(crate) mod alone {
     pub(crate) use super::{
         attach::COMMAND as ATTACH, create::COMMAND as CREATE, exec::COMMAND as EXEC,
-        kill::COMMAND as KILL, list::COMMAND as LIST, logs::COMMAND as LOGS,
-        monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE, remove::COMMAND as REMOVE,
-        rename::COMMAND as RENAME, restart::COMMAND as RESTART, run::COMMAND as RUN,
-        start::COMMAND as START, step::COMMAND as STEP, stop::COMMAND as STOP,
-        unpause::COMMAND as UNPAUSE, wait::COMMAND as WAIT,
+        inspect::COMMAND as INSPECT, kill::COMMAND as KILL, list::COMMAND as LIST,
+        logs::COMMAND as LOGS, monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE,
+        prune::COMMAND as PRUNE, remove::COMMAND as REMOVE, rename::COMMAND as RENAME,
+        restart::COMMAND as RESTART, run::COMMAND as RUN, start::COMMAND as START,
+        step::COMMAND as STEP, stop::COMMAND as STOP, unpause::COMMAND as UNPAUSE,
+        wait::COMMAND as WAIT,
     };
 }

@@ -8,7 +8,7 @@ use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
 
 /// Does `work` with each container, and prints its name as it was typed where that worked.
-pub(super) fn for_each(
+pub(crate) fn for_each(
     session: &Session,
     containers: &[String],
     mut work: impl FnMut(&str) -> Result<(), EngineError>,

@@ -7,7 +7,7 @@ use wharf_oci::{ImageQuery, Platform};
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::FORMAT_USAGE;
 use crate::daemon_words::FoundByDaemon as _;
-use crate::formatting::inspect::{Inspector, image_type};
+use crate::formatting::inspect::{Described, Inspector, image_type};
 use crate::session::Session;
 
 const FORMAT: Flag = Flag::text("format", FORMAT_USAGE).letter('f');
@@ -30,7 +30,7 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let platform = session.platform(matches.some_text(&PLATFORM))?;
-    let inspector = Inspector::new(matches.text(&FORMAT), image_type)?;
+    let inspector = Inspector::new(matches.text(&FORMAT))?;
     inspect(session, inspector, &matches.arguments, |image| {
         Ok(document(session, image, platform.as_ref()).found_by_daemon()?)
     })
@@ -41,7 +41,7 @@ pub(crate) fn inspect(
     session: &Session,
     mut inspector: Inspector,
     names: &[String],
-    describe: impl Fn(&str) -> anyhow::Result<Vec<u8>>,
+    describe: impl Fn(&str) -> anyhow::Result<Described>,
 ) -> anyhow::Result<ExitCode> {
     let mut failures = Vec::new();
     for name in names {
@@ -59,9 +59,11 @@ pub(crate) fn document(
     session: &Session,
     image: &str,
     platform: Option<&Platform>,
-) -> anyhow::Result<Vec<u8>> {
+) -> anyhow::Result<Described> {
     let query = ImageQuery::parse(image)?;
-    Ok(serde_json::to_vec(
-        &session.engine().inspect(&query, platform)?.0,
-    )?)
+    let inspected = session.engine().inspect(&query, platform)?.0;
+    Ok(Described {
+        document: serde_json::to_vec(&inspected)?,
+        of: image_type,
+    })
 }

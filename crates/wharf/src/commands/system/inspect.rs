@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use wharf_engine::{EngineError, ErrorKind};
 
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, quoted};
+use crate::commands::container::inspect as container;
 use crate::commands::format_option::FORMAT_USAGE;
-use crate::commands::image::inspect::{document, inspect};
+use crate::commands::image::inspect::{self as image, inspect};
+use crate::commands::volume::inspect as volume;
 use crate::daemon_words::FoundByDaemon as _;
-use crate::formatting::inspect::{Inspector, image_type};
+use crate::formatting::inspect::{Described, Inspector};
 use crate::session::Session;
 
-/// What Docker can inspect; of these, Wharf has images.
+/// What Docker can inspect; of these, Wharf has containers, images and volumes.
 const TYPES: [&str; 10] = [
     "config",
     "container",
@@ -47,25 +49,40 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(!kind.is_empty(), "type is empty: must be one of {known}");
         anyhow::bail!("unknown type: {}: must be one of {known}", quoted(kind));
     }
-    let inspector = Inspector::new(matches.text(&FORMAT), image_type)?;
+    let sizes = matches.is_set(&SIZE);
+    let inspector = Inspector::new(matches.text(&FORMAT))?;
     inspect(session, inspector, &matches.arguments, |name| match kind {
-        "image" => Ok(document(session, name, None).found_by_daemon()?),
-        "" => document(session, name, None).map_err(|failure| not_there(name, failure)),
+        "container" => Ok(container::document(session, name, sizes).found_by_daemon()?),
+        "image" => Ok(image::document(session, name, None).found_by_daemon()?),
+        "volume" => Ok(volume::document(session, name).found_by_daemon()?),
+        "" => anything(session, name, sizes),
         _ => anyhow::bail!("Error: No such {kind}: {name}"),
     })
 }
 
-/// Where any kind of object would do, Docker does not say what it looked for.
-fn not_there(name: &str, failure: anyhow::Error) -> anyhow::Error {
+/// What has that name: Docker's order is containers, images, volumes.
+fn anything(session: &Session, name: &str, sizes: bool) -> anyhow::Result<Described> {
+    let kinds: [&dyn Fn() -> anyhow::Result<Described>; 3] = [
+        &|| container::document(session, name, sizes),
+        &|| image::document(session, name, None),
+        &|| volume::document(session, name),
+    ];
+    for described in kinds {
+        match described() {
+            Err(failure) if is_missing(&failure) => (),
+            found_or_failed => return found_or_failed,
+        }
+    }
+    // Where any kind of object would do, Docker does not say what it looked for.
+    anyhow::bail!("Error: No such object: {name}")
+}
+
+fn is_missing(failure: &anyhow::Error) -> bool {
     let malformed = failure
         .downcast_ref::<wharf_oci::ReferenceError>()
         .is_some();
     let missing = failure
         .downcast_ref::<EngineError>()
         .is_some_and(|error| error.kind() == ErrorKind::NotFound);
-    if malformed || missing {
-        anyhow::anyhow!("Error: No such object: {name}")
-    } else {
-        failure
-    }
+    malformed || missing
 }

@@ -7,7 +7,9 @@ use wharf_images::{BuildPruneFilter, Unfinished};
 
 use crate::arguments::{Command, Flag, Matches, Run};
 use crate::commands::builder::prune::deleted_entries;
+use crate::commands::container::prune as containers;
 use crate::commands::image::prune::{deleted, filter, reclaimed};
+use crate::commands::volume::prune as unused_volumes;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
 use crate::prompt;
@@ -52,6 +54,13 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     }
     let filter = filter(&terms, all).found_by_daemon()?;
     let engine = session.engine();
+    let (stopped, mut freed) = containers::prune(engine, &terms).found_by_daemon()?;
+    let mut unused = Vec::new();
+    if volumes {
+        let (names, bytes) = unused_volumes::prune(engine, &terms).found_by_daemon()?;
+        unused = names;
+        freed += bytes;
+    }
     let report = engine.prune_images(&filter).found_by_daemon()?;
     let builds = engine
         .prune_builds(&BuildPruneFilter {
@@ -66,15 +75,17 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         .found_by_daemon()?;
     tracing::info!(?garbage, "collected garbage");
     session.printer().out(&format!(
-        "{}{}{}",
+        "{}{}{}{}{}",
+        containers::deleted(&stopped),
+        unused_volumes::deleted(&unused),
         deleted(&report),
         deleted_entries(&builds),
-        reclaimed(report.reclaimed_bytes + builds.reclaimed_bytes)
+        reclaimed(freed + report.reclaimed_bytes + builds.reclaimed_bytes)
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What will go: containers, networks and volumes too, once Wharf has them.
+/// What will go, in Docker's words; networks of one's own are not there yet.
 fn question(all: bool, volumes: bool, terms: &FilterTerms) -> String {
     let mut lines = vec![
         "all stopped containers",

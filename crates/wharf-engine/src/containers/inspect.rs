@@ -1,0 +1,244 @@
+//! `container inspect` and `volume inspect`: all that is known, in the form of Docker's API 1.50.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use wharf_runtime::{HealthState, Status};
+
+use super::record::{Container, ContainerRecord};
+use super::volumes::Volume;
+use crate::engine::Engine;
+use crate::error::{EngineError, classify};
+
+/// The moment that Go prints where there is none.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+/// What Docker's volumes without a name of a person's are labelled with.
+const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
+
+impl Engine {
+    /// Describes a container as `docker container inspect` does, its fields in Docker's order. Sizes are added up only if wanted.
+    pub fn inspect_container(
+        &self,
+        container: &Container,
+        sizes: bool,
+    ) -> Result<Value, EngineError> {
+        let record = &container.record;
+        let folder = self.container_folder(&record.id);
+        let file = |name: &str| json!(folder.path().join(name).display().to_string());
+        let mut arguments = record.arguments().into_iter();
+        let log = self.container_log(container)?;
+        let log = log.filter(|(path, _)| path.exists());
+        let mut described = Map::new();
+        let mut put = |key: &str, value: Value| drop(described.insert(key.to_owned(), value));
+        put("Id", json!(record.id));
+        put("Created", json!(record.created.to_string()));
+        put("Path", json!(arguments.next().unwrap_or_default()));
+        put("Args", json!(arguments.collect::<Vec<_>>()));
+        put("State", state(container));
+        put("Image", json!(record.image));
+        put("ResolvConfPath", file("resolv.conf"));
+        put("HostnamePath", file("hostname"));
+        put("HostsPath", file("hosts"));
+        let log = log.map(|(path, _)| path.display().to_string());
+        put("LogPath", json!(log.unwrap_or_default()));
+        put("Name", json!(format!("/{}", record.name)));
+        put("RestartCount", json!(container.state.restarts));
+        put("Driver", json!("overlayfs"));
+        put("Platform", json!(self.settings().platform.os));
+        put("MountLabel", json!(""));
+        put("ProcessLabel", json!(""));
+        put("AppArmorProfile", json!(""));
+        put("ExecIDs", Value::Null);
+        put("HostConfig", document(&record.host_config)?);
+        put("GraphDriver", self.container_graph_driver(record)?);
+        if sizes {
+            let (written, whole) = self.container_sizes(container)?;
+            put("SizeRw", json!(written));
+            put("SizeRootFs", json!(whole));
+        }
+        put("Mounts", mounts(record)?);
+        put("Config", document(&record.config)?);
+        put("NetworkSettings", network_settings(container));
+        Ok(Value::Object(described))
+    }
+
+    fn container_graph_driver(&self, record: &ContainerRecord) -> Result<Value, EngineError> {
+        let trees = self
+            .store_for_reading()?
+            .layer_trees(record.image)
+            .map_err(classify)?;
+        let folder = self.container_folder(&record.id);
+        let inner = |name: &str| folder.path().join(name).display().to_string();
+        let lowers: Vec<String> = trees
+            .lowers
+            .iter()
+            .map(|tree| tree.display().to_string())
+            .collect();
+        Ok(json!({
+            "Data": {
+                "ID": record.id,
+                "LowerDir": lowers.join(":"),
+                "MergedDir": inner("rootfs"),
+                "UpperDir": inner("upper"),
+                "WorkDir": inner("work"),
+            },
+            "Name": "overlayfs",
+        }))
+    }
+}
+
+/// Describes a volume as `docker volume inspect` does.
+pub fn described_volume(volume: &Volume) -> Value {
+    let mut labels = volume.labels.clone();
+    if volume.anonymous {
+        labels.insert(ANONYMOUS_LABEL.to_owned(), String::new());
+    }
+    let given = |pairs: &BTreeMap<String, String>| {
+        if pairs.is_empty() {
+            Value::Null
+        } else {
+            json!(pairs)
+        }
+    };
+    let created = Timestamp::from_second(volume.created.as_second()).unwrap_or(volume.created);
+    json!({
+        "CreatedAt": created.to_string(),
+        "Driver": "local",
+        "Labels": given(&labels),
+        "Mountpoint": volume.data.display().to_string(),
+        "Name": volume.name,
+        "Options": given(&volume.options),
+        "Scope": "local",
+    })
+}
+
+fn document(of: &impl Serialize) -> Result<Value, EngineError> {
+    serde_json::to_value(of).map_err(|error| classify(std::io::Error::from(error)))
+}
+
+fn moment(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| NEVER.to_owned(), |at| at.to_string())
+}
+
+fn state(container: &Container) -> Value {
+    let state = &container.state;
+    let alive = state.status.is_alive();
+    let mut described = json!({
+        "Status": state.status.as_str(),
+        // Docker says of a container that will be started again that it runs.
+        "Running": alive || state.status == Status::Restarting,
+        "Paused": state.status == Status::Paused,
+        "Restarting": state.status == Status::Restarting,
+        "OOMKilled": state.oom_killed,
+        "Dead": false,
+        "Pid": state.process.filter(|_| alive).unwrap_or_default(),
+        "ExitCode": state.exit_code,
+        "Error": state.error,
+        "StartedAt": moment(state.started),
+        "FinishedAt": moment(state.finished),
+    });
+    if let (Some(health), Some(fields)) = (&state.health, described.as_object_mut()) {
+        fields.insert("Health".to_owned(), health_of(health));
+    }
+    described
+}
+
+fn health_of(health: &HealthState) -> Value {
+    let log: Vec<Value> = health
+        .log
+        .iter()
+        .map(|check| {
+            json!({
+                "Start": check.start.to_string(),
+                "End": check.end.to_string(),
+                "ExitCode": check.exit_code,
+                "Output": check.output,
+            })
+        })
+        .collect();
+    json!({ "Status": health.status, "FailingStreak": health.failing_streak, "Log": log })
+}
+
+/// The mounts without the fields that are Wharf's own. Docker does not list temporary file systems of `--tmpfs`.
+fn mounts(record: &ContainerRecord) -> Result<Value, EngineError> {
+    let asked: Vec<&str> = record
+        .host_config
+        .tmpfs
+        .keys()
+        .map(|target| target.trim_end_matches('/'))
+        .collect();
+    let shown = record
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind != "tmpfs" || !asked.contains(&mount.destination.as_str()));
+    let documents = shown.map(|mount| {
+        let mut mount = document(mount)?;
+        if let Some(fields) = mount.as_object_mut() {
+            fields.retain(|key, _| !key.starts_with("Wharf"));
+        }
+        Ok(mount)
+    });
+    documents
+        .collect::<Result<Vec<_>, EngineError>>()
+        .map(Value::Array)
+}
+
+fn network_settings(container: &Container) -> Value {
+    let mut ports = Map::new();
+    if container.state.status.is_alive() {
+        let record = &container.record;
+        for port in record.config.exposed_ports.keys() {
+            let places = record.host_config.port_bindings.get(port);
+            ports.insert(port.clone(), json!(places));
+        }
+    }
+    let mode = container.record.host_config.network_mode.as_str();
+    let name = if mode == "default" { "bridge" } else { mode };
+    let mut networks = Map::new();
+    if !mode.starts_with("container:") {
+        networks.insert(name.to_owned(), endpoint());
+    }
+    json!({
+        "Bridge": "",
+        "SandboxID": "",
+        "SandboxKey": "",
+        "Ports": ports,
+        "HairpinMode": false,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": null,
+        "SecondaryIPv6Addresses": null,
+        "EndpointID": "",
+        "Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "MacAddress": "",
+        "Networks": networks,
+    })
+}
+
+/// A container's place in a network. Addresses are not recorded: they are empty, as Docker has it of a container that does not run.
+fn endpoint() -> Value {
+    json!({
+        "IPAMConfig": null,
+        "Links": null,
+        "Aliases": null,
+        "MacAddress": "",
+        "DriverOpts": null,
+        "GwPriority": 0,
+        "NetworkID": "",
+        "EndpointID": "",
+        "Gateway": "",
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "DNSNames": null,
+    })
+}

@@ -1,0 +1,65 @@
+//! `wharf volume create`: a volume is made, unless it is there.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::daemon_words::FoundByDaemon as _;
+use crate::session::Session;
+
+const DRIVER: Flag =
+    Flag::text("driver", "Specify volume driver name (default \"local\")").letter('d');
+const LABEL: Flag = Flag::list("label", "Set metadata for a volume");
+const NAME: Flag = Flag::text("name", "Specify volume name").hidden();
+const OPTIONS: Flag = Flag::list("opt", "Set driver specific options (default map[])")
+    .letter('o')
+    .takes("map");
+
+pub(crate) const COMMAND: Command = Command {
+    name: "create",
+    synopsis: "[OPTIONS] [VOLUME]",
+    summary: "Create a volume",
+    flags: &[DRIVER, LABEL, NAME, OPTIONS],
+    positionals: Positionals::AtMost(1),
+    run: Run::Local(run),
+    ..Command::EMPTY
+};
+
+fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    let argument = matches.argument(0);
+    let option = matches.text(&NAME);
+    anyhow::ensure!(
+        argument.is_empty() || option.is_empty() || argument == option,
+        "conflicting options: cannot specify a volume-name through both --name and as a positional arg"
+    );
+    let name = if argument.is_empty() {
+        option
+    } else {
+        argument
+    };
+    let driver = matches.some_text(&DRIVER).unwrap_or("local");
+    if driver != "local" {
+        let missing = format!(
+            "create {name}: error looking up volume plugin {driver}: plugin \"{driver}\" not found"
+        );
+        Err(anyhow::Error::msg(missing)).found_by_daemon()?;
+    }
+    let volume = session
+        .engine()
+        .create_volume(
+            name,
+            pairs(matches.list(&LABEL)),
+            pairs(matches.list(&OPTIONS)),
+        )
+        .found_by_daemon()?;
+    session.printer().line(&volume.name)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pairs(texts: &[String]) -> BTreeMap<String, String> {
+    texts
+        .iter()
+        .map(|text| text.split_once('=').unwrap_or((text, "")))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
