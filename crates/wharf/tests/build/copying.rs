@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixListener;
 
-use testkit::{Entry, TarBuilder};
+use testkit::{Entry, ImageBuilder, TarBuilder, docker_archive, write};
 
 use crate::fixture::Project;
 
@@ -297,5 +297,58 @@ fn odd_files_of_a_context() {
         output
             .error_text()
             .contains("mean removed files in a layer")
+    );
+}
+
+#[test]
+fn what_upper_layers_remove_is_gone() {
+    let lower = TarBuilder::new()
+        .file("gone", "lower")
+        .file("d/gone", "lower")
+        .file("d/kept", "lower")
+        .file("opaque/gone", "lower")
+        .file("replaced/in", "lower")
+        .file("was-file", "lower");
+    let upper = TarBuilder::new()
+        .whiteout("gone")
+        .whiteout("d/gone")
+        .opaque("opaque")
+        .file("opaque/new", "upper")
+        .file("replaced", "upper")
+        .file("was-file/in", "upper");
+    let top = TarBuilder::new().file("gone", "again");
+    let base = ImageBuilder::new()
+        .layer(lower.finish(), "lower")
+        .layer(upper.finish(), "upper")
+        .layer(top.finish(), "top")
+        .build();
+    let project = Project::new("FROM scratch\nCOPY --from=base / /\n");
+    let archive = project.sandbox.work().join("base.tar");
+    write(&archive, docker_archive(&[(&base, &["base:latest"])]));
+    let archive = archive.display().to_string();
+    project
+        .sandbox
+        .wharf(["load", "-i", archive.as_str()])
+        .run()
+        .success();
+    let expected = [
+        "-0644 0:0 d/kept: lower",
+        "-0644 0:0 gone: again",
+        "-0644 0:0 opaque/new: upper",
+        "-0644 0:0 replaced: upper",
+        "-0644 0:0 was-file/in: upper",
+    ];
+    assert_eq!(project.plain_files(&[]), expected);
+    project.file("Dockerfile", "FROM base\nWORKDIR /opaque\n");
+    assert_eq!(project.plain_files(&[]), expected);
+    project.file(
+        "Dockerfile",
+        "FROM scratch\nCOPY --from=base /opaque/gone /\n",
+    );
+    let output = project.run(&[]).exits_with(1);
+    assert!(
+        output.error_text().contains("\"/opaque/gone\": not found"),
+        "{}",
+        output.error_text()
     );
 }
