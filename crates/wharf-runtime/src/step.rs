@@ -144,8 +144,9 @@ fn run(mut order: StepOrder) -> Result<i32, LaunchError> {
     }
     let cgroup = created.cgroup;
     let outcome = launch_and_wait(&order.spec, &cgroup);
-    for removed in [cgroup.kill_all(), cgroup.remove()] {
-        removed.map_err(|error| prepare(error.into()))?;
+    // Its first process took all others with it: what is left is the group, where there is one.
+    if !cgroup.is_empty() {
+        cgroup.remove().map_err(|error| prepare(error.into()))?;
     }
     outcome
 }

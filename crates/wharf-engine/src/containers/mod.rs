@@ -10,6 +10,7 @@ mod logs;
 mod mounts;
 mod names;
 mod network_files;
+mod networks;
 mod record;
 mod remove;
 mod resources;

@@ -9,10 +9,11 @@ use wharf_images::UserKind;
 use wharf_runtime::cgroups::{Cgroup, Hierarchies};
 use wharf_runtime::{
     Capability, CapabilitySet, HostError, MonitorClient, MonitorClientError, MonitorError,
-    MonitorHost, MonitorOrder, run_monitor,
+    MonitorHost, MonitorOrder, NamespaceChoice, run_monitor,
 };
 use wharf_transfer::ErrorKind;
 
+use super::networks::{Connected, UserPlace};
 use super::record::{Container, ContainerRecord};
 use crate::engine::Engine;
 use crate::error::{Classified, EngineError, classify, failure};
@@ -77,6 +78,7 @@ impl Engine {
             engine: self,
             record: &container.record,
             cgroup: None,
+            network: None,
         };
         run_monitor(&folder, first, &mut host).map_err(classify)
     }
@@ -98,11 +100,20 @@ impl Engine {
     }
 }
 
+/// How a container is connected.
+enum Network {
+    /// Root's: by a bridge.
+    Bridge(Connected),
+    /// An ordinary user's: by a program of theirs.
+    User(UserPlace),
+}
+
 /// What the monitor of one container asks of the engine.
 struct Host<'a> {
     engine: &'a Engine,
     record: &'a ContainerRecord,
     cgroup: Option<Cgroup>,
+    network: Option<Network>,
 }
 
 impl MonitorHost for Host<'_> {
@@ -117,7 +128,26 @@ impl MonitorHost for Host<'_> {
             process.capabilities = process.capabilities.without(mknod);
         }
         self.cgroup = Some(created.cgroup);
-        Ok(created.warnings)
+        let mut warnings = created.warnings;
+        let mode = self.record.host_config.network_mode.as_str();
+        let on_bridge = matches!(mode, "default" | "bridge" | "");
+        let folder = self.engine.container_folder(&self.record.id);
+        if on_bridge && order.spec.namespaces.user.is_some() {
+            match UserPlace::find(self.record) {
+                Ok(place) => self.network = Some(Network::User(place)),
+                Err(why) => {
+                    order.spec.namespaces.network = NamespaceChoice::Host;
+                    let text =
+                        format!("the container has the machine's network, and its ports: {why}");
+                    warnings.push(text);
+                }
+            }
+        } else if on_bridge {
+            let (connected, more) = self.engine.allocate_network(self.record, &folder)?;
+            self.network = Some(Network::Bridge(connected));
+            warnings.extend(more);
+        }
+        Ok(warnings)
     }
 
     fn prepare(
@@ -128,15 +158,36 @@ impl MonitorHost for Host<'_> {
         if let Some(cgroup) = &self.cgroup {
             cgroup.add(process.as_raw_nonzero().get().unsigned_abs())?;
         }
+        match &mut self.network {
+            Some(Network::Bridge(connected)) => connected.connect(process)?,
+            Some(Network::User(place)) => {
+                let folder = self.engine.container_folder(&self.record.id);
+                place.connect(self.record, process, &folder)?;
+            }
+            None => (),
+        }
         Ok(self.cgroup.clone())
     }
 
     fn clean_up(&mut self, _order: &MonitorOrder) -> bool {
+        let released = match self.network.take() {
+            Some(Network::Bridge(connected)) => {
+                self.engine.release_network(&self.record.id, connected)
+            }
+            Some(Network::User(place)) => place.end(),
+            None => Ok(()),
+        };
+        if let Err(error) = released {
+            tracing::warn!(%error, "what is left of the container's network cannot be removed");
+        }
         let Some(cgroup) = self.cgroup.take() else {
             return false;
         };
         let short_of_memory = cgroup.oom_kills().is_some_and(|count| count > 0);
         // Where the container has the machine's processes, its first one does not take the others with it.
+        if cgroup.is_empty() {
+            return false;
+        }
         for outcome in [cgroup.kill_all(), cgroup.remove()] {
             if let Err(error) = outcome {
                 tracing::warn!(%error, "what is left of the container's cgroup cannot be removed");

@@ -63,9 +63,9 @@ pub const DEFAULT_BRIDGE: &str = "wharf0";
 /// Docker's default.
 pub const DEFAULT_MTU: u32 = 1500;
 
-/// The device of a network that somebody made, by its id.
+/// The device of a network that somebody made, by its id: 15 letters, which is as long as the kernel takes.
 pub fn bridge_device(network_id: &str) -> String {
-    format!("wbr-{}", network_id.chars().take(12).collect::<String>())
+    format!("wb-{}", network_id.chars().take(12).collect::<String>())
 }
 
 /// The host's end of a container's cable, by the id of its endpoint.

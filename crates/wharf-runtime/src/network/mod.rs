@@ -32,6 +32,6 @@ pub use firewall::{Firewall, FirewallError, PublishedPort};
 pub use namespace::NetworkNamespace;
 pub use ports::{PortBinding, PortError, PortProtocol, bracketed, parse_exposed, parse_publish};
 pub use program::ProgramError;
-pub use proxy::PortProxy;
+pub use proxy::{PortProxy, ProxyProcess};
 pub use publish::{HeldPort, PublishError, TakenPort, take_ports};
 pub use user::{UserNetwork, UserNetworkError, UserNetworkTool};

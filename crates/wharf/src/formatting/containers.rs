@@ -2,6 +2,7 @@
 
 use wharf_engine::{Container, Engine, EngineError};
 use wharf_runtime::Status;
+use wharf_runtime::network::TakenPort;
 use wharf_template::units::{human_duration, human_size_with_precision};
 use wharf_template::{Format, FormatError, Formatter, TemplateContext, Value};
 
@@ -113,11 +114,18 @@ impl ContainerView<'_> {
         container: Container,
         sizes: Option<(u64, u64)>,
     ) -> Result<Value, EngineError> {
+        let ports = if container.state.status.is_alive() {
+            let network = self.engine.container_network(&container.record.id)?;
+            network.map(|(_, ports)| ports).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let image = self.engine.shown_image(&container, self.truncate)?;
         Ok(Value::object(ContainerRow {
             container,
             image,
             sizes,
+            ports,
             truncate: self.truncate,
             moment: self.moment.clone(),
         }))
@@ -129,6 +137,7 @@ struct ContainerRow {
     container: Container,
     image: String,
     sizes: Option<(u64, u64)>,
+    ports: Vec<TakenPort>,
     truncate: bool,
     moment: Moment,
 }
@@ -200,7 +209,7 @@ impl TemplateContext for ContainerRow {
             "Command" => self.command(),
             "CreatedAt" => self.moment.go_time(Some(record.created)),
             "RunningFor" => self.moment.age(record.created),
-            "Ports" => crate::formatting::ports::shown(&self.container),
+            "Ports" => crate::formatting::ports::shown(&self.container, &self.ports),
             "State" => state.status.as_str().to_owned(),
             "Status" => status(&self.container, &self.moment),
             "Size" => self.size(),

@@ -7,6 +7,7 @@ mod life;
 mod limits;
 mod mistakes;
 mod mounts;
+mod network;
 mod ordinary_user;
 mod output;
 mod volumes;

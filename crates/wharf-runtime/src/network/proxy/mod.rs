@@ -2,9 +2,11 @@
 //!
 //! That is what comes from the host's loopback, to IPv6 addresses, and everything where the machine has no program for rules.
 
+mod process;
 mod relay;
 mod serve;
 mod tcp;
 mod udp;
 
+pub use process::ProxyProcess;
 pub use serve::PortProxy;
