@@ -129,7 +129,8 @@ fn base_of(
     })
 }
 
-fn manifest_layers(
+/// The blobs of the layers that a manifest of the store names.
+pub(crate) fn manifest_layers(
     store: &ImageStore,
     digest: ManifestDigest,
 ) -> Result<Vec<wharf_oci::Descriptor>, EngineError> {

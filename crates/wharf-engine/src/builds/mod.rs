@@ -11,6 +11,8 @@ mod remote;
 mod request;
 mod run;
 
+pub(crate) use bases::manifest_layers;
+pub(crate) use record::manifest_of_layers;
 pub use request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
     FilesTarget, NamedContext,

@@ -4,14 +4,22 @@ use std::collections::BTreeMap;
 
 use wharf_build::builder::{BuildEvents, BuiltStage};
 use wharf_images::{ImageStore, LayerRecord, Lease, NameRecord};
-use wharf_oci::{Descriptor, Manifest, MediaType, RawManifest, Reference};
+use wharf_oci::{Descriptor, ImageConfig, Manifest, MediaType, RawManifest, Reference};
 use wharf_transfer::ErrorKind;
 
 use crate::error::{EngineError, classify, failure};
 
-/// The manifest of what was built. Docker's types, unless a layer of the base is compressed as only OCI knows.
+/// The manifest of what was built.
 pub(super) fn manifest_of(built: &BuiltStage) -> Result<RawManifest, EngineError> {
     let layers = built.layers.iter().map(|layer| &layer.layer.blob);
+    manifest_of_layers(&built.config, layers)
+}
+
+/// The manifest of an image made here. Docker's types, unless a layer of the base is compressed as only OCI knows.
+pub(crate) fn manifest_of_layers<'a>(
+    config: &ImageConfig,
+    layers: impl Iterator<Item = &'a Descriptor> + Clone,
+) -> Result<RawManifest, EngineError> {
     let is_oci = layers
         .clone()
         .any(|blob| docker_type(blob.media_type.as_str()).is_none());
@@ -20,17 +28,17 @@ pub(super) fn manifest_of(built: &BuiltStage) -> Result<RawManifest, EngineError
         let media_type = media_type.unwrap_or_else(|| oci_type(blob.media_type.as_str()));
         Descriptor::new(media_type, blob.digest, blob.size)
     });
-    let (manifest, config) = if is_oci {
+    let (manifest, of_config) = if is_oci {
         (MediaType::OCI_MANIFEST, MediaType::OCI_CONFIG)
     } else {
         (MediaType::DOCKER_MANIFEST, MediaType::DOCKER_CONFIG)
     };
-    let size = built.config.bytes().len() as u64;
+    let size = config.bytes().len() as u64;
     RawManifest::from_manifest(&Manifest {
         schema_version: 2,
         media_type: Some(MediaType::new(manifest)),
         artifact_type: None,
-        config: Descriptor::new(config, *built.config.id().digest(), size),
+        config: Descriptor::new(of_config, *config.id().digest(), size),
         layers: layers.collect(),
         subject: None,
         annotations: BTreeMap::new(),

@@ -1,5 +1,7 @@
 //! Operations on containers, one file each, called by docker's words.
 
+mod changes;
+mod commit;
 mod config;
 mod control;
 mod create;
@@ -14,6 +16,7 @@ mod networks;
 mod record;
 mod remove;
 mod resources;
+mod root_view;
 mod shown;
 mod sizes;
 mod spec;
@@ -22,6 +25,8 @@ mod step;
 mod volumes;
 mod written;
 
+pub use changes::ChangeKind;
+pub use commit::CommitRequest;
 pub use config::{
     ContainerConfig, DeviceMapping, HostConfig, LogConfig, MountConfig, MountPoint, PortPlace,
     RestartPolicyConfig, UlimitConfig,

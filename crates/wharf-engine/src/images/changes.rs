@@ -1,4 +1,4 @@
-//! Dockerfile instructions that set up an image's config: `import --change`, later `commit --change`.
+//! Dockerfile instructions that set up an image's config: `import --change`, `commit --change`.
 //!
 //! The instructions allowed and the texts of errors are Docker's (`builder/dockerfile/dispatchers.go`).
 
@@ -21,7 +21,7 @@ const ALLOWED: [&str; 11] = [
 
 /// A config made by instructions.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct ConfigChanges {
+pub(crate) struct ConfigChanges {
     fields: Map<String, Value>,
 }
 
@@ -56,7 +56,15 @@ pub(crate) enum ChangeError {
 impl ConfigChanges {
     /// Reads the instructions, one or more to a text, in order.
     pub(super) fn parse(texts: &[String]) -> Result<Self, ChangeError> {
-        let mut changes = Self::default();
+        Self::parse_upon(Map::new(), texts)
+    }
+
+    /// The same, changing the `config` that is there.
+    pub(crate) fn parse_upon(
+        fields: Map<String, Value>,
+        texts: &[String],
+    ) -> Result<Self, ChangeError> {
+        let mut changes = Self { fields };
         for line in texts.iter().flat_map(|text| text.lines()) {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
@@ -67,7 +75,7 @@ impl ConfigChanges {
     }
 
     /// The config document's `config`.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         Value::Object(self.fields.clone())
     }
 

@@ -71,7 +71,7 @@ impl Engine {
             limits,
             telling: &telling,
         }
-        .run(&mut Nothing)?;
+        .run(&mut NothingToFetch)?;
         let config = self.imported_config(request, &changes, diff_id)?;
         let manifest = manifest_of(&config, &layer)?;
         let blobs = store.blobs();
@@ -183,7 +183,8 @@ impl Engine {
     }
 }
 
-fn published(
+/// Ends a layer's archive: its blob, kept by the lease, and what it is unpacked.
+pub(crate) fn published(
     spool: Spool,
     media_type: &str,
     diff_id: Option<DiffId>,
@@ -215,9 +216,9 @@ fn manifest_of(config: &ImageConfig, layer: &LayerPart) -> Result<RawManifest, E
 }
 
 /// The blob is in the store already: nothing is fetched.
-struct Nothing;
+pub(crate) struct NothingToFetch;
 
-impl crate::intake::BlobFeed for Nothing {
+impl crate::intake::BlobFeed for NothingToFetch {
     fn start(&mut self, _offset: u64) -> Result<(), EngineError> {
         Ok(())
     }

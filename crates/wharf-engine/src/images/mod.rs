@@ -17,9 +17,10 @@ mod save;
 mod tag;
 mod tree;
 
-pub(crate) use changes::ChangeError;
+pub(crate) use changes::{ChangeError, ConfigChanges};
 pub use history::HistoryRow;
 pub use import::ImportRequest;
+pub(crate) use import::{NothingToFetch, published};
 pub use inspect::ImageInspect;
 pub use load::{LoadInput, LoadRequest, LoadedImage};
 pub use pull::{PullOutcome, PullRequest, PullStatus};

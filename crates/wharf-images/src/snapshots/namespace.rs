@@ -25,6 +25,9 @@ pub enum NamespaceError {
         /// The cause.
         source: io::Error,
     },
+    /// There is no mount namespace to be had.
+    #[error("cannot make a mount namespace: {0}")]
+    Mount(#[source] io::Error),
     /// Mounts could not be kept to the namespace.
     #[error("cannot make mounts private: {0}")]
     Propagation(#[source] io::Error),
@@ -50,6 +53,22 @@ pub fn enter_user_namespace() -> Result<(), NamespaceError> {
     write_map("/proc/self/setgroups", "deny")?;
     write_map("/proc/self/uid_map", &format!("0 {user} 1"))?;
     write_map("/proc/self/gid_map", &format!("0 {group} 1"))?;
+    keep_mounts_inside()
+}
+
+/// Moves this process, which is root, into a new mount namespace: what is mounted there is seen by it and its children only, and goes
+/// with them.
+pub fn enter_mount_namespace() -> Result<(), NamespaceError> {
+    #[expect(
+        deprecated,
+        reason = "it is unsafe only with UnshareFlags::FILES, which is not asked for"
+    )]
+    let entered = rustix::thread::unshare(UnshareFlags::NEWNS);
+    entered.map_err(|error| NamespaceError::Mount(error.into()))?;
+    keep_mounts_inside()
+}
+
+fn keep_mounts_inside() -> Result<(), NamespaceError> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,

@@ -110,8 +110,11 @@ pub(crate) static ROOT: Command = Command {
         },
         // Commands
         container::alone::ATTACH,
+        container::alone::COMMIT,
         program::completion::COMMAND,
         container::alone::CREATE,
+        container::alone::DIFF,
+        container::alone::EXPORT,
         image::history::COMMAND,
         image::import::COMMAND,
         system::inspect::COMMAND,

@@ -9,8 +9,11 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Manage containers",
     subcommands: &[
         alone::ATTACH,
+        alone::COMMIT,
         alone::CREATE,
+        alone::DIFF,
         alone::EXEC,
+        alone::EXPORT,
         alone::INSPECT,
         alone::KILL,
         alone::LOGS,

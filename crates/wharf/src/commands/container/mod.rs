@@ -1,8 +1,11 @@
 //! `wharf container`: what is done with containers.
 
 mod attach;
+mod commit;
 mod create;
+mod diff;
 mod exec;
+mod export;
 mod group;
 pub(crate) mod inspect;
 mod kill;
@@ -31,7 +34,8 @@ pub(crate) use group::COMMAND;
 /// The commands that stand alone too: `wharf run`.
 pub(crate) mod alone {
     pub(crate) use super::{
-        attach::COMMAND as ATTACH, create::COMMAND as CREATE, exec::COMMAND as EXEC,
+        attach::COMMAND as ATTACH, commit::COMMAND as COMMIT, create::COMMAND as CREATE,
+        diff::COMMAND as DIFF, exec::COMMAND as EXEC, export::COMMAND as EXPORT,
         inspect::COMMAND as INSPECT, kill::COMMAND as KILL, list::COMMAND as LIST,
         logs::COMMAND as LOGS, monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE,
         prune::COMMAND as PRUNE, remove::COMMAND as REMOVE, rename::COMMAND as RENAME,
