@@ -2,6 +2,7 @@
 
 mod bases;
 mod build;
+mod compare;
 mod context;
 mod export;
 mod git;

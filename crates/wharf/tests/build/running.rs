@@ -157,3 +157,19 @@ fn privileged_what_was_run_is_not_run_again() {
     );
     assert_ne!(project.build(&["--no-cache"]), first);
 }
+
+#[test]
+fn privileged_what_is_not_reproducible_is_named() {
+    let Some(project) =
+        project("RUN echo same > /same; cat /proc/sys/kernel/random/uuid > /differs\n")
+    else {
+        return;
+    };
+    let output = project.run(&["--verify"]).exits_with(1);
+    let text = output.error_text();
+    assert!(text.contains("the build is not reproducible"), "{text}");
+    assert!(
+        text.contains("  /differs: content, from byte ") && !text.contains("/same:"),
+        "{text}"
+    );
+}

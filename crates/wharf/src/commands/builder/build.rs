@@ -200,23 +200,29 @@ async fn built(
         let mut again = self::request(session, matches, &[Output::CacheOnly], &[])?;
         again.options.no_cache = true;
         let second = engine.build(again, &display.sink()).await.map_err(failed)?;
-        let differing = outcome
-            .diff_ids
-            .iter()
-            .zip(&second.diff_ids)
-            .position(|(one, other)| one != other);
         anyhow::ensure!(
             outcome.image == second.image,
             "ERROR: the build is not reproducible: {} and {} differ{}",
             outcome.image,
             second.image,
-            differing.map_or_else(String::new, |layer| format!(
-                ", first in layer {}",
-                layer + 1
-            ))
+            differences(session, &outcome, &second)
         );
     }
     Ok(outcome)
+}
+
+/// What differs between two results, as far as it can be told.
+fn differences(session: &Session, one: &BuildOutcome, other: &BuildOutcome) -> String {
+    let mut layers = one.diff_ids.iter().zip(&other.diff_ids).enumerate();
+    let Some((position, (first, second))) = layers.find(|(_, (one, other))| one != other) else {
+        return String::new();
+    };
+    let mut text = format!(", first in layer {}", position + 1);
+    match session.engine().layer_differences(*first, *second) {
+        Ok(found) => text.extend(found.iter().map(|line| format!("\n  {line}"))),
+        Err(error) => text = format!("{text}, which cannot be compared: {error}"),
+    }
+    text
 }
 
 fn failed(session: &Session, display: &Display, failure: &BuildFailure) -> anyhow::Error {
