@@ -141,8 +141,8 @@ impl Stepping<'_, '_> {
         }
         fields.push("user", &action.user);
         fields.push("folder", &action.folder);
-        for mount in &action.run.mounts {
-            fields.push("mount", mount);
+        for mount in &action.mounts {
+            fields.push("mount", format!("{mount:?}"));
         }
         let network = match action.run.network {
             Network::Default => "default",

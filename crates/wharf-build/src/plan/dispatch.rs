@@ -510,9 +510,10 @@ impl<'a> Dispatch<'a> {
             Ok(expanded.text)
         });
         let mut sources = Vec::new();
-        for mount in mounts.map_err(|reason| self.problem(reason))? {
-            if let Some(from) = mount.from.filter(|from| !self.graph.named_files(from)) {
-                sources.push((from.clone(), self.place(&from)?));
+        let mounts = mounts.map_err(|reason| self.problem(reason))?;
+        for from in mounts.iter().filter_map(|mount| mount.from.as_ref()) {
+            if !self.graph.named_files(from) {
+                sources.push((from.clone(), self.place(from)?));
             }
         }
         let (arguments, script) = self.run_arguments(&run.command);
@@ -530,6 +531,7 @@ impl<'a> Dispatch<'a> {
                 folder => folder.to_owned(),
             },
             run: run.clone(),
+            mounts,
             sources,
         };
         self.steps.push(PlannedStep {

@@ -8,7 +8,7 @@ use wharf_oci::Platform;
 use super::image::ImageDraft;
 use super::request::BaseImage;
 use crate::copy::ModeChange;
-use crate::dockerfile::{Lines, Run};
+use crate::dockerfile::{Lines, Mount, Run};
 
 /// What is to be done: stages, each behind those that it needs.
 #[derive(Debug, Clone)]
@@ -159,6 +159,8 @@ pub struct RunAction {
     pub folder: String,
     /// The instruction: its mounts, network, security.
     pub run: Run,
+    /// Its mounts, with their values substituted.
+    pub mounts: Vec<Mount>,
     /// The stages that its mounts are from, by the name that is written.
     pub sources: Vec<(String, usize)>,
 }

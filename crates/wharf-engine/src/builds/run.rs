@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::pipe::{PipeFlags, pipe_with};
 use wharf_build::builder::{RunChanges, RunError, RunRequest, StepRunner};
-use wharf_build::dockerfile::{Network, Security};
+use wharf_build::dockerfile::{Mount, MountKind, Network, Security, Sharing};
 use wharf_layers::TreeKind;
+use wharf_oci::Digest;
 use wharf_runtime::{LaunchError, MountSpec};
 
-use crate::containers::{StepRequest, bind_mount, new_id};
+use crate::containers::{StepRequest, bind_mount, memory_mount, new_id};
 use crate::engine::Engine;
 
 const READ_BYTES: usize = 32 << 10;
@@ -115,6 +116,12 @@ impl StepRunner for Runner {
         let command = request.action.arguments.join(" ");
         let folder = StepFolder::new(&self.engine.settings().root)?;
         let step = self.step(&request, &folder)?;
+        let own = step.mounts.iter().map(|mount| mount.target.as_os_str());
+        let mut mount_points: Vec<Vec<u8>> = own
+            .map(std::os::unix::ffi::OsStrExt::as_bytes)
+            .map(|path| path.strip_prefix(b"/").unwrap_or(path).to_vec())
+            .collect();
+        mount_points.extend(MOUNT_POINTS.iter().map(|path| path.as_bytes().to_vec()));
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
         let both = write.try_clone()?;
         let not_started = |reason: String| RunError::NotStarted {
@@ -141,10 +148,7 @@ impl StepRunner for Runner {
         Ok(RunChanges {
             folder: folder.path.join("upper"),
             kind: TreeKind::Changes(store.flavour()),
-            mount_points: MOUNT_POINTS
-                .iter()
-                .map(|path| path.as_bytes().to_vec())
-                .collect(),
+            mount_points,
             guard: Box::new(folder),
         })
     }
@@ -153,9 +157,9 @@ impl StepRunner for Runner {
 impl Runner {
     fn step(&self, request: &RunRequest<'_>, folder: &StepFolder) -> Result<StepRequest, RunError> {
         let action = request.action;
-        if !action.run.mounts.is_empty() {
-            let text = "RUN --mount is not there yet: copy what the step needs, or leave it out";
-            return Err(RunError::NotThere(text.to_owned()));
+        let mut mounts = files(request, folder)?;
+        for mount in &action.mounts {
+            mounts.push(self.mount(mount, request)?);
         }
         if !action.run.devices.is_empty() {
             let text = "RUN --device is not supported: Wharf knows no CDI devices";
@@ -198,10 +202,52 @@ impl Runner {
             hostname: HOSTNAME.to_owned(),
             without_network: action.run.network == Network::None,
             insecure,
-            mounts: files(request, folder)?,
+            mounts,
             shm_size: 0,
             resources: wharf_runtime::cgroups::Resources::default(),
         })
+    }
+}
+
+impl Runner {
+    fn mount(&self, mount: &Mount, request: &RunRequest<'_>) -> Result<MountSpec, RunError> {
+        let target = mount.target.as_deref().unwrap_or_default();
+        let target = Path::new(&request.action.folder).join(target);
+        let target = target.to_string_lossy();
+        match mount.kind {
+            MountKind::Tmpfs => Ok(memory_mount(&target, mount.size_bytes)),
+            MountKind::Cache if mount.from.is_none() && mount.sharing != Some(Sharing::Private) => {
+                let folder = self.cache_folder(mount, &target)?;
+                Ok(bind_mount(&folder, &target, !mount.read_only))
+            }
+            _ => Err(RunError::NotThere(format!(
+                "RUN --mount=type={} is not there yet as it is written: copy what the step needs, or leave it out",
+                mount.kind.word()
+            ))),
+        }
+    }
+
+    /// The folder of a cache, which outlives builds.
+    fn cache_folder(&self, mount: &Mount, target: &str) -> io::Result<PathBuf> {
+        let id = mount.id.as_deref().unwrap_or(target);
+        let name = Digest::of(id.as_bytes()).hex().clone();
+        let folder = self.engine.settings().root.join("cache-mounts").join(name);
+        if !folder.is_dir() {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)?;
+            let mode = std::fs::Permissions::from_mode(mount.mode.unwrap_or(0o755));
+            std::fs::set_permissions(&folder, mode)?;
+            if mount.user.is_some() || mount.group.is_some() {
+                std::os::unix::fs::chown(
+                    &folder,
+                    Some(mount.user.unwrap_or(0)),
+                    Some(mount.group.unwrap_or(0)),
+                )?;
+            }
+        }
+        Ok(folder)
     }
 }
 

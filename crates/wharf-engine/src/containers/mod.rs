@@ -37,6 +37,6 @@ pub use inspect::described_volume;
 pub(crate) use names::new_id;
 pub use record::{Container, ContainerRecord};
 pub use sizes::parse_size;
-pub(crate) use spec::bind as bind_mount;
+pub(crate) use spec::{bind as bind_mount, memory_mount};
 pub use step::StepRequest;
 pub use volumes::{Volume, volume_bytes};

@@ -532,6 +532,18 @@ pub(crate) fn bind(source: &Path, target: &str, writable: bool) -> MountSpec {
     }
 }
 
+/// A temporary file system for a step, as large as is said.
+pub(crate) fn memory_mount(target: &str, size_bytes: Option<u64>) -> MountSpec {
+    let size = size_bytes
+        .map(|size| format!(" size={size}"))
+        .unwrap_or_default();
+    MountSpec {
+        execute: true,
+        set_uid: true,
+        ..file_system(target, "tmpfs", &format!("mode=755{size}"))
+    }
+}
+
 fn mount_spec(mount: &MountPoint) -> Result<MountSpec, EngineError> {
     if mount.kind == "tmpfs" {
         return temporary(mount);

@@ -173,3 +173,24 @@ fn privileged_what_is_not_reproducible_is_named() {
         "{text}"
     );
 }
+
+#[test]
+fn privileged_caches_outlive_builds_and_leave_nothing() {
+    let Some(project) = project(
+        "RUN --mount=type=cache,target=/cache --mount=type=tmpfs,target=/scratch \\\n\
+         \x20   echo $(cat /cache/count 2>/dev/null)x > /cache/new && mv /cache/new /cache/count && cp /cache/count /seen && touch /scratch/y\n",
+    ) else {
+        return;
+    };
+    assert_eq!(changed(project.files(&[])), ["-0644 0:0 seen: x"]);
+    assert_eq!(
+        changed(project.files(&["--no-cache"])),
+        ["-0644 0:0 seen: xx"]
+    );
+    let bind = Project::new("FROM scratch\nRUN --mount=type=bind,target=/x [\"x\"]\n");
+    let refused = bind.run(&[]).exits_with(1).error_text();
+    assert!(
+        refused.contains("RUN --mount=type=bind is not there yet"),
+        "{refused}"
+    );
+}
