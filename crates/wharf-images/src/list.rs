@@ -52,7 +52,7 @@ pub struct ImageSummary {
     pub manifest: ManifestDigest,
     /// The image it was built upon on this machine.
     pub parent: Option<ImageId>,
-    /// When it was made.
+    /// When it was made; of an image that says 1970, when it came to be here.
     pub created: Option<Timestamp>,
     /// Sum of its layers' sizes, in bytes.
     pub size: u64,
@@ -123,6 +123,16 @@ impl ImageStore {
     }
 }
 
+/// When an image was made; of one that a reproducible build upon nothing made, which says 1970, when it came to be here.
+fn shown_time(row: &ImageRow) -> Option<Timestamp> {
+    let says_1970 = row.created == Some(Timestamp::UNIX_EPOCH);
+    if says_1970 {
+        Some(row.recorded)
+    } else {
+        row.created
+    }
+}
+
 // What must be known of all images before one can be judged.
 struct Survey {
     names: HashMap<ImageId, Vec<NameRecord>>,
@@ -182,7 +192,7 @@ impl Survey {
             id: row.id,
             manifest: row.manifest,
             parent: row.parent,
-            created: row.created,
+            created: shown_time(&row),
             size: row.size,
             shared_size: shared_sizes.map(|sizes| sizes.get(&row.id).copied().unwrap_or(0)),
             platform: row.platform,

@@ -143,3 +143,17 @@ fn progress_is_json_if_wanted() {
         (String::new(), String::new())
     );
 }
+
+#[test]
+fn the_list_shows_when_it_was_built() {
+    let project = project();
+    project.build(&["-t", "x"]);
+    let output = project
+        .sandbox
+        .wharf(["images", "--format={{.CreatedSince}}"])
+        .run()
+        .success();
+    assert!(output.text().contains("second"), "{}", output.text());
+    // the image itself says the same everywhere
+    assert_eq!(project.inspect("x")["Created"], "1970-01-01T00:00:00Z");
+}
