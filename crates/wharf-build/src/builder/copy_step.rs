@@ -28,9 +28,9 @@ use crate::tree::{FileTree, MemoryTree, Node, NodeKind};
 const UNNAMED: &str = "__unnamed__";
 
 /// A source, and whether it is unpacked.
-struct Part {
-    selected: Selected,
-    unpacks: bool,
+pub(super) struct Part {
+    pub(super) selected: Selected,
+    pub(super) unpacks: bool,
 }
 
 impl Stepping<'_, '_> {
@@ -190,7 +190,7 @@ impl Stepping<'_, '_> {
         Ok(parts)
     }
 
-    fn source_tree(&self, from: &CopyFrom) -> Result<Arc<dyn FileTree>, StepError> {
+    pub(super) fn source_tree(&self, from: &CopyFrom) -> Result<Arc<dyn FileTree>, StepError> {
         match from {
             CopyFrom::Context => self.input.context.cloned().ok_or(StepError::NoContext),
             CopyFrom::Named(name) => {
@@ -395,7 +395,7 @@ fn described(node: &Node, is_implied: bool, times: Times) -> Vec<u8> {
 }
 
 /// The shape with what every file is and holds.
-fn content_fields(
+pub(super) fn content_fields(
     shape: &KeyFields,
     parts: &[Part],
     times: Times,

@@ -9,13 +9,15 @@ use std::path::PathBuf;
 use wharf_layers::{Entry, EntryKind, TreeKind, archive_tree, for_each_entry};
 use wharf_oci::DiffId;
 
+use super::copy_step::{Part, content_fields};
 use super::error::StepError;
 use super::event::Running;
 use super::key::KeyFields;
 use super::layer::{WrittenLayer, write_tar};
 use super::stage::Stepping;
-use crate::dockerfile::Network;
-use crate::plan::RunAction;
+use crate::copy::{Filters, Selected, select};
+use crate::dockerfile::{MountKind, Network};
+use crate::plan::{CopyFrom, RunAction};
 use crate::tree::{FileTree, NodeKind};
 
 /// Proxies change neither what a step comes to nor its key.
@@ -52,6 +54,8 @@ pub struct RunRequest<'a> {
     pub action: &'a RunAction,
     /// The stage's layers, from the base up; all are in the store and under a lease.
     pub layers: &'a [DiffId],
+    /// What its `bind` mounts show, in their order.
+    pub binds: &'a [Selected],
     /// The line of the instruction.
     pub line: usize,
 }
@@ -103,7 +107,11 @@ impl Stepping<'_, '_> {
         action: &RunAction,
         running: &Running<'_>,
     ) -> Result<bool, StepError> {
-        let fields = self.run_fields(action);
+        let mut fields = self.run_fields(action);
+        let parts = self.bound(action)?;
+        if !parts.is_empty() {
+            fields = content_fields(&fields, &parts, self.work.times, self.digests)?;
+        }
         if self.find(&fields.digest(), &[], running)? {
             return Ok(true);
         }
@@ -112,9 +120,11 @@ impl Stepping<'_, '_> {
         // Everything below must be there before it can be mounted.
         let below = self.work.tree(input.store)?;
         let diff_ids = self.work.diff_ids();
+        let binds: Vec<Selected> = parts.into_iter().map(|part| part.selected).collect();
         let request = RunRequest {
             action,
             layers: &diff_ids,
+            binds: &binds,
             line: self.step.lines.first,
         };
         let changes = input.runner.run(request, &|bytes| running.output(bytes))?;
@@ -124,6 +134,35 @@ impl Stepping<'_, '_> {
             .remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;
         self.remember(&written.layer, written.size, &fields, &fields, &[])?;
         Ok(false)
+    }
+
+    /// What its `bind` mounts show: of the context, of a stage, of an image, of a named context.
+    fn bound(&self, action: &RunAction) -> Result<Vec<Part>, StepError> {
+        let mut parts = Vec::new();
+        for mount in &action.mounts {
+            if mount.kind != MountKind::Bind {
+                continue;
+            }
+            let from = match &mount.from {
+                None => CopyFrom::Context,
+                Some(name) => {
+                    let stage = action.sources.iter().find(|(known, _)| known == name);
+                    stage.map_or_else(
+                        || CopyFrom::Named(name.clone()),
+                        |(_, index)| CopyFrom::Stage(*index),
+                    )
+                }
+            };
+            let tree = self.source_tree(&from)?;
+            let source = mount.source.as_deref().unwrap_or("/");
+            let selected = select(&tree, source, Filters::default())?;
+            let one = selected.into_iter().next().ok_or(StepError::NoContext)?;
+            parts.push(Part {
+                selected: one,
+                unpacks: false,
+            });
+        }
+        Ok(parts)
     }
 
     fn run_fields(&self, action: &RunAction) -> KeyFields {

@@ -6,6 +6,7 @@
 
 mod archive;
 mod destination;
+mod materialize;
 mod mode;
 mod owner;
 mod place;
@@ -13,6 +14,7 @@ mod select;
 
 pub use archive::{ArchiveError, ReadArchive, is_archive, read_archive};
 pub use destination::{Content, Destination, LayerEntry, PlaceError};
+pub use materialize::materialize;
 pub use mode::{Clause, ModeChange, ModeError};
 pub use owner::{Owner, resolve_owner};
 pub use place::{Placement, place, place_archive, place_directory};

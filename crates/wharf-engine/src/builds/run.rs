@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::pipe::{PipeFlags, pipe_with};
 use wharf_build::builder::{RunChanges, RunError, RunRequest, StepRunner};
+use wharf_build::copy::materialize;
 use wharf_build::dockerfile::{Mount, MountKind, Network, Security, Sharing};
 use wharf_layers::TreeKind;
 use wharf_oci::Digest;
@@ -158,8 +159,21 @@ impl Runner {
     fn step(&self, request: &RunRequest<'_>, folder: &StepFolder) -> Result<StepRequest, RunError> {
         let action = request.action;
         let mut mounts = files(request, folder)?;
+        let mut binds = request.binds.iter().enumerate();
         for mount in &action.mounts {
-            mounts.push(self.mount(mount, request)?);
+            let target = target_of(mount, &action.folder);
+            mounts.push(match mount.kind {
+                MountKind::Bind => {
+                    let (number, selected) = binds
+                        .next()
+                        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+                    let place = folder.path.join(format!("bind-{number}"));
+                    materialize(selected, &place)?;
+                    // What is written there is thrown away with the step.
+                    bind_mount(&place, &target, !mount.read_only)
+                }
+                _ => self.mount(mount, &target)?,
+            });
         }
         if !action.run.devices.is_empty() {
             let text = "RUN --device is not supported: Wharf knows no CDI devices";
@@ -209,16 +223,19 @@ impl Runner {
     }
 }
 
+/// Where a mount is, seen from the step's folder.
+fn target_of(mount: &Mount, folder: &str) -> String {
+    let target = Path::new(folder).join(mount.target.as_deref().unwrap_or_default());
+    target.to_string_lossy().into_owned()
+}
+
 impl Runner {
-    fn mount(&self, mount: &Mount, request: &RunRequest<'_>) -> Result<MountSpec, RunError> {
-        let target = mount.target.as_deref().unwrap_or_default();
-        let target = Path::new(&request.action.folder).join(target);
-        let target = target.to_string_lossy();
+    fn mount(&self, mount: &Mount, target: &str) -> Result<MountSpec, RunError> {
         match mount.kind {
-            MountKind::Tmpfs => Ok(memory_mount(&target, mount.size_bytes)),
+            MountKind::Tmpfs => Ok(memory_mount(target, mount.size_bytes)),
             MountKind::Cache if mount.from.is_none() && mount.sharing != Some(Sharing::Private) => {
-                let folder = self.cache_folder(mount, &target)?;
-                Ok(bind_mount(&folder, &target, !mount.read_only))
+                let folder = self.cache_folder(mount, target)?;
+                Ok(bind_mount(&folder, target, !mount.read_only))
             }
             _ => Err(RunError::NotThere(format!(
                 "RUN --mount=type={} is not there yet as it is written: copy what the step needs, or leave it out",

@@ -187,10 +187,32 @@ fn privileged_caches_outlive_builds_and_leave_nothing() {
         changed(project.files(&["--no-cache"])),
         ["-0644 0:0 seen: xx"]
     );
-    let bind = Project::new("FROM scratch\nRUN --mount=type=bind,target=/x [\"x\"]\n");
-    let refused = bind.run(&[]).exits_with(1).error_text();
+}
+
+#[test]
+fn privileged_files_are_bound_and_count_for_the_cache() {
+    let Some(project) = project(
+        "FROM base AS other\nRUN mkdir /made && echo made > /made/file\nFROM base\n\
+         RUN --mount=target=/context --mount=type=bind,from=other,source=/made,target=/made,rw \\\n\
+         \x20   cat /context/d/input /made/file > /seen && ! touch /context/x 2>/dev/null && echo lost > /made/new\n\
+         RUN --mount=source=d/input,target=/one cat /one >> /seen\n",
+    ) else {
+        return;
+    };
+    project.file("d/input", "first\n");
+    assert_eq!(
+        changed(project.files(&[])),
+        ["-0644 0:0 seen: first\nmade\nfirst"]
+    );
+    project.file("d/input", "second\n");
+    assert_eq!(
+        changed(project.files(&[])),
+        ["-0644 0:0 seen: second\nmade\nsecond"]
+    );
+    let secret = Project::new("FROM scratch\nRUN --mount=type=ssh [\"x\"]\n");
+    let refused = secret.run(&[]).exits_with(1).error_text();
     assert!(
-        refused.contains("RUN --mount=type=bind is not there yet"),
+        refused.contains("RUN --mount=type=ssh is not there yet"),
         "{refused}"
     );
 }
