@@ -22,10 +22,10 @@ pub use builds::{
     FilesTarget, NamedContext,
 };
 pub use containers::{
-    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerRecord, CreateRequest,
-    DeviceMapping, ExecRequest, HostConfig, LogConfig, MountConfig, MountPoint, PortPlace,
-    RestartPolicyConfig, StepRequest, UlimitConfig, Volume, described_volume, parse_size,
-    volume_bytes,
+    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerRecord, ContainerStats,
+    CreateRequest, DeviceMapping, ExecRequest, HostConfig, LogConfig, MountConfig, MountPoint,
+    PortPlace, RestartPolicyConfig, StepRequest, UlimitConfig, UpdateRequest, Volume,
+    described_volume, machine_memory, parse_size, volume_bytes,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

@@ -21,7 +21,10 @@ mod shown;
 mod sizes;
 mod spec;
 mod start;
+mod stats;
 mod step;
+mod top;
+mod update;
 mod volumes;
 mod written;
 
@@ -38,5 +41,7 @@ pub(crate) use names::new_id;
 pub use record::{Container, ContainerRecord};
 pub use sizes::parse_size;
 pub(crate) use spec::{bind as bind_mount, memory_mount};
+pub use stats::{ContainerStats, machine_memory};
 pub use step::StepRequest;
+pub use update::UpdateRequest;
 pub use volumes::{Volume, volume_bytes};

@@ -15,6 +15,7 @@ use wharf_transfer::ErrorKind;
 
 use super::networks::{Connected, UserPlace};
 use super::record::{Container, ContainerRecord};
+use super::resources::resources;
 use crate::engine::Engine;
 use crate::error::{Classified, EngineError, classify, failure};
 
@@ -119,6 +120,10 @@ struct Host<'a> {
 impl MonitorHost for Host<'_> {
     fn begin(&mut self, order: &mut MonitorOrder) -> Result<Vec<String>, HostError> {
         let hierarchies = Hierarchies::find()?;
+        // `update` may have changed them since the monitor began.
+        if let Ok(container) = self.engine.read_container(&self.record.id) {
+            order.resources = resources(&container.record.host_config)?;
+        }
         let created = Cgroup::create(&hierarchies, &order.cgroup, &order.resources)?;
         if order.resources.devices.is_some() && !created.devices_limited {
             // Nothing else keeps root of the container from making a node of the machine's disk.
@@ -180,9 +185,15 @@ impl MonitorHost for Host<'_> {
         if let Err(error) = released {
             tracing::warn!(%error, "what is left of the container's network cannot be removed");
         }
-        let Some(cgroup) = self.cgroup.take() else {
+        let Some(mut cgroup) = self.cgroup.take() else {
             return false;
         };
+        match Hierarchies::find() {
+            Ok(hierarchies) => cgroup.adopt(&hierarchies),
+            Err(error) => {
+                tracing::warn!(%error, "what `update` made for the container is not found");
+            }
+        }
         let short_of_memory = cgroup.oom_kills().is_some_and(|count| count > 0);
         // Where the container has the machine's processes, its first one does not take the others with it.
         if cgroup.is_empty() {

@@ -169,6 +169,16 @@ impl Cgroup {
         Ok(applied.discarded)
     }
 
+    /// Takes folders of version 1 for its own that another process has made for it, by [`Cgroup::update`].
+    pub fn adopt(&mut self, hierarchies: &Hierarchies) {
+        for (controller, mount) in &hierarchies.version1 {
+            let folder = mount.join(&self.name);
+            if !self.version1.contains_key(controller) && folder.is_dir() {
+                self.version1.insert(*controller, folder);
+            }
+        }
+    }
+
     /// Every folder once.
     pub(super) fn folders(&self) -> BTreeSet<&Path> {
         let folders = self.version1.values().chain(&self.version2);

@@ -122,6 +122,7 @@ pub(crate) static ROOT: Command = Command {
         image::load::COMMAND,
         container::alone::LOGS,
         container::alone::PAUSE,
+        container::alone::PORT,
         container::alone::RENAME,
         container::alone::RESTART,
         Command {
@@ -135,10 +136,13 @@ pub(crate) static ROOT: Command = Command {
         },
         image::save::COMMAND,
         container::alone::START,
+        container::alone::STATS,
         container::alone::STOP,
         image::tag::COMMAND,
+        container::alone::TOP,
         container::alone::UNPAUSE,
         program::unshare::COMMAND,
+        container::alone::UPDATE,
         container::alone::WAIT,
         // Hidden
         container::alone::MONITOR,

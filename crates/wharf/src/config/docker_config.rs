@@ -17,6 +17,9 @@ pub(crate) struct DockerConfig {
     /// The `--format` of `ps` if none is given.
     #[serde(default)]
     pub(crate) ps_format: String,
+    /// The `--format` of `stats` if none is given.
+    #[serde(default)]
+    pub(crate) stats_format: String,
     /// Filters that every prune has: `label=keep`, `label!=keep`.
     #[serde(default)]
     pub(crate) prune_filters: Vec<String>,

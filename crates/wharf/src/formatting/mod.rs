@@ -11,6 +11,7 @@ pub(crate) mod image_tree;
 pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod search;
+pub(crate) mod stats;
 pub(crate) mod system_types;
 pub(crate) mod volumes;
 

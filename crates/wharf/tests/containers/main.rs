@@ -12,3 +12,4 @@ mod network;
 mod ordinary_user;
 mod output;
 mod volumes;
+mod watching;

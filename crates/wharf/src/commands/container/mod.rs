@@ -14,6 +14,7 @@ mod logs;
 mod monitor;
 mod mount_option;
 mod pause;
+mod port;
 mod ports;
 pub(crate) mod prune;
 mod remove;
@@ -23,9 +24,12 @@ mod run;
 mod run_flags;
 mod run_options;
 mod start;
+mod stats;
 mod step;
 mod stop;
+mod top;
 mod unpause;
+mod update;
 mod wait;
 pub(crate) mod words;
 
@@ -38,9 +42,10 @@ pub(crate) mod alone {
         diff::COMMAND as DIFF, exec::COMMAND as EXEC, export::COMMAND as EXPORT,
         inspect::COMMAND as INSPECT, kill::COMMAND as KILL, list::COMMAND as LIST,
         logs::COMMAND as LOGS, monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE,
-        prune::COMMAND as PRUNE, remove::COMMAND as REMOVE, rename::COMMAND as RENAME,
-        restart::COMMAND as RESTART, run::COMMAND as RUN, start::COMMAND as START,
-        step::COMMAND as STEP, stop::COMMAND as STOP, unpause::COMMAND as UNPAUSE,
-        wait::COMMAND as WAIT,
+        port::COMMAND as PORT, prune::COMMAND as PRUNE, remove::COMMAND as REMOVE,
+        rename::COMMAND as RENAME, restart::COMMAND as RESTART, run::COMMAND as RUN,
+        start::COMMAND as START, stats::COMMAND as STATS, step::COMMAND as STEP,
+        stop::COMMAND as STOP, top::COMMAND as TOP, unpause::COMMAND as UNPAUSE,
+        update::COMMAND as UPDATE, wait::COMMAND as WAIT,
     };
 }

@@ -1,0 +1,85 @@
+//! `wharf update`: limits and restart policies of containers that are there.
+
+use std::process::ExitCode;
+
+use wharf_engine::UpdateRequest;
+
+use super::run_flags::{
+    CPU_PERIOD, CPU_QUOTA, CPU_SHARES, CPUS, CPUSET_CPUS, CPUSET_MEMS, MEMORY, MEMORY_RESERVATION,
+    PIDS_LIMIT,
+};
+use super::run_options::{bytes, nano_cpus, restart_policy};
+use super::words::for_each;
+use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::session::Session;
+
+const MEMORY_SWAP: Flag = Flag::text(
+    "memory-swap",
+    "Swap limit equal to memory plus swap: -1 to enable unlimited swap",
+)
+.takes("bytes");
+const RESTART: Flag = Flag::text("restart", "Restart policy to apply when a container exits");
+
+const FLAGS: &[Flag] = &[
+    CPU_PERIOD,
+    CPU_QUOTA,
+    CPU_SHARES,
+    CPUS,
+    CPUSET_CPUS,
+    CPUSET_MEMS,
+    MEMORY,
+    MEMORY_RESERVATION,
+    MEMORY_SWAP,
+    PIDS_LIMIT,
+    RESTART,
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "update",
+    spellings: &["wharf container update", "wharf update"],
+    synopsis: "[OPTIONS] CONTAINER [CONTAINER...]",
+    summary: "Update configuration of one or more containers",
+    flags: FLAGS,
+    positionals: Positionals::AtLeast(1),
+    run: Run::Local(run),
+    ..Command::EMPTY
+};
+
+fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        FLAGS.iter().any(|flag| matches.is_given(flag)),
+        "you must provide one or more flags when using this command"
+    );
+    let request = request(matches)?;
+    for_each(session, &matches.arguments, |container| {
+        let warnings = session.engine().update_container(container, &request)?;
+        for warning in warnings {
+            session.printer().error_line(&format!("WARNING: {warning}"));
+        }
+        Ok(())
+    })
+}
+
+fn request(matches: &Matches) -> anyhow::Result<UpdateRequest> {
+    let number = |flag: &Flag| matches.is_given(flag).then(|| matches.number(flag));
+    let text = |flag: &Flag| matches.some_text(flag).map(str::to_owned);
+    let size = |flag: &Flag| -> anyhow::Result<Option<i64>> {
+        let given = matches.is_given(flag);
+        given.then(|| bytes(matches, flag)).transpose()
+    };
+    let cpus = matches.some_text(&CPUS);
+    let restart = matches.some_text(&RESTART);
+    Ok(UpdateRequest {
+        memory: size(&MEMORY)?,
+        memory_swap: size(&MEMORY_SWAP)?,
+        memory_reservation: size(&MEMORY_RESERVATION)?,
+        nano_cpus: cpus.map(nano_cpus).transpose()?,
+        cpu_period: number(&CPU_PERIOD),
+        cpu_quota: number(&CPU_QUOTA),
+        cpu_shares: number(&CPU_SHARES),
+        cpuset_cpus: text(&CPUSET_CPUS),
+        cpuset_mems: text(&CPUSET_MEMS),
+        pids_limit: number(&PIDS_LIMIT),
+        restart: restart.map(restart_policy).transpose()?,
+    })
+}
