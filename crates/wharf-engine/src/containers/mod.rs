@@ -1,5 +1,6 @@
 //! Operations on containers, one file each, called by docker's words.
 
+mod at_boot;
 mod changes;
 mod commit;
 mod config;

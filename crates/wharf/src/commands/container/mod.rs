@@ -23,7 +23,7 @@ mod restart;
 mod run;
 mod run_flags;
 mod run_options;
-mod start;
+pub(crate) mod start;
 mod stats;
 mod step;
 mod stop;

@@ -37,7 +37,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 }
 
 /// Starts it unless it runs.
-pub(super) fn start(session: &Session, name: &str) -> Result<(), EngineError> {
+pub(crate) fn start(session: &Session, name: &str) -> Result<(), EngineError> {
     let container = session.engine().container(name)?;
     if container.state.status.is_alive() {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use crate::arguments::Command;
 
-use super::{check, disk_usage, info, prune};
+use super::{check, disk_usage, info, prune, start_containers};
 
 pub(crate) const COMMAND: Command = Command {
     name: "system",
@@ -12,6 +12,7 @@ pub(crate) const COMMAND: Command = Command {
         disk_usage::COMMAND,
         info::COMMAND,
         prune::COMMAND,
+        start_containers::COMMAND,
     ],
     ..Command::EMPTY
 };

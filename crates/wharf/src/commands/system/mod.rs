@@ -2,6 +2,7 @@
 
 pub(crate) mod info;
 pub(crate) mod inspect;
+mod start_containers;
 pub(crate) mod version;
 
 pub(crate) mod disk_usage;
