@@ -49,14 +49,12 @@ fn wharf(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
         .args(words)
 }
 
-#[test]
-fn an_ordinary_user_runs_containers() {
+/// A store of an ordinary user with the image `busybox`; `None`, said aloud, where that cannot be had.
+fn store_of_nobody() -> Option<Containers> {
     let sandbox = Sandbox::new();
     let binary = sandbox.path().join("wharf");
-    std::fs::copy(sandbox.wharf_binary(), &binary).unwrap();
-    let Some(containers) = Containers::with(sandbox.with_binary(&binary)) else {
-        return;
-    };
+    std::fs::copy(sandbox.wharf_binary(), &binary).expect("a file of the fixture");
+    let containers = Containers::with(sandbox.with_binary(&binary))?;
     let sandbox = &containers.sandbox;
     if rustix::process::geteuid().is_root() {
         give_away(sandbox.path());
@@ -67,11 +65,79 @@ fn an_ordinary_user_runs_containers() {
         .run();
     if allowed.code != 0 {
         skip("this kernel lets ordinary users make no user namespace");
-        return;
+        return None;
     }
     let archive = sandbox.work().join("busybox.tar");
     let import = wharf(sandbox, &["import", "--change", "CMD [\"sh\"]"]);
     import.arg(archive).arg("busybox").run().success();
+    Some(containers)
+}
+
+#[test]
+fn an_ordinary_user_commits_and_exports() {
+    let Some(containers) = store_of_nobody() else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    let prints = |words: &[&str]| wharf(sandbox, words).run().success().text();
+    let script = "echo new > /data/new; rm /etc/group; rm -r /home; mkdir /home";
+    let run = [
+        "run",
+        "--name",
+        "one",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    ];
+    prints(&run);
+    assert_eq!(
+        prints(&["diff", "one"]),
+        "C /data\nA /data/new\nC /etc\nD /etc/group\nC /home\nD /home/ann\n"
+    );
+    prints(&["commit", "one", "made"]);
+    let script = "cat /data/new; ls /etc/group /home 2>&1; true";
+    let run = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "made",
+        "sh",
+        "-c",
+        script,
+    ];
+    let text = prints(&run);
+    assert!(text.starts_with("new\n") && !text.contains("ann"), "{text}");
+    assert!(text.contains("/etc/group: No such file"), "{text}");
+    let archive = sandbox.work().join("one.tar");
+    wharf(sandbox, &["export", "one", "--output"])
+        .arg(&archive)
+        .run()
+        .success();
+    let listed = sandbox
+        .program("tar")
+        .arg("-tf")
+        .arg(&archive)
+        .run()
+        .success()
+        .text();
+    assert!(
+        listed.contains("data/new\n") && !listed.contains("etc/group"),
+        "{listed}"
+    );
+    assert!(!listed.contains("home/ann"), "{listed}");
+    prints(&["rm", "one"]);
+}
+
+#[test]
+fn an_ordinary_user_runs_containers() {
+    let Some(containers) = store_of_nobody() else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
     let shell = |options: &[&str], script: &str| {
         let words = ["run", "--rm", "--network", "none"]
             .iter()
