@@ -22,6 +22,10 @@ pub fn parse_size(text: &str) -> Option<u64> {
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(1 << shift);
     }
+    // Digits alone that do not fit are too many.
+    if !number.contains('.') {
+        return None;
+    }
     let number: f64 = number.parse().ok()?;
     #[expect(
         clippy::cast_precision_loss,
