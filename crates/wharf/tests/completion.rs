@@ -36,7 +36,7 @@ fn bash_completes_commands_options_and_values() {
         (
             "wharf system ",
             &["wharf", "system", ""],
-            &["check", "df", "info", "prune"],
+            &["check", "df", "info", "prune", "start-containers"],
         ),
         (
             "wharf images --no",
