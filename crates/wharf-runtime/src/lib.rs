@@ -20,6 +20,7 @@ mod logs;
 mod monitor;
 pub mod network;
 mod order;
+mod own_program;
 pub mod seccomp;
 mod signals;
 pub mod single_id;
@@ -45,6 +46,7 @@ pub use launch::{ChildIo, LaunchError, Launched, launch};
 pub use logs::{LogEntry, LogReader, OutputStream};
 pub use monitor::{HostError, MonitorError, MonitorHost, run_monitor};
 pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
+pub use own_program::{OwnProgram, restart_unwritable};
 pub use signals::{InvalidSignal, parse_signal};
 pub use spec::{
     ContainerSpec, DeviceSpec, IdMapping, IdRange, LimitSpec, MountSource, MountSpec,

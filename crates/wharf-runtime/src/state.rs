@@ -235,6 +235,10 @@ impl ContainerFolder {
             state.exit_code = 137;
             state.process = None;
             state.finished = Some(Timestamp::now());
+            if let Some(cgroup) = state.cgroup.take().filter(|cgroup| !cgroup.is_empty()) {
+                // Whoever only looks may not be allowed to; whoever may does it the next time.
+                let _left = cgroup.kill_all().and_then(|()| cgroup.remove());
+            }
             self.write_state(&state)?;
         }
         Ok(state)

@@ -6,7 +6,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::WaitOptions;
@@ -49,7 +49,7 @@ pub struct StepProcess {
 impl StepProcess {
     /// Starts a step: `program` with `arguments` must call [`run_step`] with its standard input. Nothing can be read by the step.
     pub fn start(
-        program: &PathBuf,
+        program: &Path,
         arguments: &[String],
         order: &StepOrder,
         stdout: OwnedFd,

@@ -9,7 +9,7 @@ use wharf_images::UserKind;
 use wharf_runtime::cgroups::{Cgroup, Hierarchies};
 use wharf_runtime::{
     Capability, CapabilitySet, HostError, MonitorClient, MonitorClientError, MonitorError,
-    MonitorHost, MonitorOrder, NamespaceChoice, run_monitor,
+    MonitorHost, MonitorOrder, NamespaceChoice, OwnProgram, run_monitor,
 };
 use wharf_transfer::ErrorKind;
 
@@ -49,7 +49,8 @@ impl Engine {
         folder.write_order(&order).map_err(classify)?;
         let (ours, theirs) = UnixStream::pair().map_err(classify)?;
         let program = &self.settings().monitor;
-        let spawned = Command::new(&program.path)
+        let own = OwnProgram::at(&program.path).map_err(classify)?;
+        let spawned = Command::new(own.path())
             .args(&program.arguments)
             .arg("container-monitor")
             .arg(&record.id)

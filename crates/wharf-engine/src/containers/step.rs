@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use wharf_runtime::cgroups::{DeviceRule, Resources};
 use wharf_runtime::{
-    CapabilitySet, ContainerSpec, MountSpec, NamespaceChoice, NamespaceSpec, ProcessSpec, RootSpec,
-    SeccompChoice, StepOrder, StepProcess,
+    CapabilitySet, ContainerSpec, MountSpec, NamespaceChoice, NamespaceSpec, OwnProgram,
+    ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess,
 };
 
 use super::config::HostConfig;
@@ -72,7 +72,8 @@ impl Engine {
         let program = &self.settings().monitor;
         let mut arguments = program.arguments.clone();
         arguments.push("container-step".to_owned());
-        StepProcess::start(&program.path, &arguments, &order, stdout, stderr).map_err(classify)
+        let own = OwnProgram::at(&program.path).map_err(classify)?;
+        StepProcess::start(own.path(), &arguments, &order, stdout, stderr).map_err(classify)
     }
 
     fn step_spec(&self, request: StepRequest) -> Result<ContainerSpec, EngineError> {

@@ -306,6 +306,15 @@ fn privileged_a_monitor_that_dies_takes_its_container_along() {
         "1000",
     ]);
     let monitor = monitor_of(&id);
+    // Root of a container must not be able to write the machine's binary (CVE-2019-5736): not because it runs, but at all.
+    let own = format!("/proc/{monitor}/exe");
+    let mount = rustix::fs::statvfs(own).unwrap().f_flag;
+    assert!(
+        mount.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+        "{mount:?}"
+    );
+    let cgroup = std::path::Path::new("/sys/fs/cgroup/memory/wharf").join(&id);
+    let has_cgroup = cgroup.exists();
     assert!(
         std::process::Command::new("kill")
             .args(["-9", &monitor])
@@ -321,6 +330,10 @@ fn privileged_a_monitor_that_dies_takes_its_container_along() {
     }
     let status = containers.prints(["ps", "-a", "--format", "{{.Status}}"]);
     assert!(status.starts_with("Exited (137) "), "{status}");
+    assert!(
+        has_cgroup != cgroup.exists() || !has_cgroup,
+        "its group of processes is left"
+    );
     // Nothing holds it up from then on: it starts again, and its image knows of it.
     containers.prints(["start", "one"]);
     assert_eq!(containers.prints(["exec", "one", "echo", "back"]), "back");

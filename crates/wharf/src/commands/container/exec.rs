@@ -54,6 +54,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    // What enters a container must not be writable from in there.
+    wharf_runtime::restart_unwritable()?;
     let engine = session.engine();
     let container = engine.container(matches.argument(0)).found_by_daemon()?;
     let detached = matches.is_set(&DETACH);
