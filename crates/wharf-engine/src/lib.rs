@@ -22,9 +22,9 @@ pub use builds::{
     FilesTarget, NamedContext,
 };
 pub use containers::{
-    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerRecord, ContainerStats,
-    CreateRequest, DeviceMapping, ExecRequest, HostConfig, LogConfig, MountConfig, MountPoint,
-    PortPlace, RestartPolicyConfig, StepRequest, UlimitConfig, UpdateRequest, Volume,
+    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerNetwork, ContainerRecord,
+    ContainerStats, CreateRequest, DeviceMapping, ExecRequest, HostConfig, LogConfig, MountConfig,
+    MountPoint, PortPlace, RestartPolicyConfig, StepRequest, UlimitConfig, UpdateRequest, Volume,
     described_volume, machine_memory, parse_size, volume_bytes,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wharf_runtime::{HealthState, Status};
 
+use super::networks::ContainerNetwork;
 use super::record::{Container, ContainerRecord};
 use super::volumes::Volume;
 use crate::engine::Engine;
@@ -60,7 +61,15 @@ impl Engine {
         }
         put("Mounts", mounts(record)?);
         put("Config", document(&record.config)?);
-        put("NetworkSettings", network_settings(container));
+        let place = if container.state.status.is_alive() {
+            self.container_network(&record.id)?
+        } else {
+            None
+        };
+        put(
+            "NetworkSettings",
+            network_settings(container, place.as_ref()),
+        );
         Ok(Value::Object(described))
     }
 
@@ -185,21 +194,33 @@ fn mounts(record: &ContainerRecord) -> Result<Value, EngineError> {
         .map(Value::Array)
 }
 
-fn network_settings(container: &Container) -> Value {
+fn network_settings(container: &Container, place: Option<&ContainerNetwork>) -> Value {
     let mut ports = Map::new();
     if container.state.status.is_alive() {
-        let record = &container.record;
-        for port in record.config.exposed_ports.keys() {
-            let places = record.host_config.port_bindings.get(port);
-            ports.insert(port.clone(), json!(places));
+        for port in container.record.config.exposed_ports.keys() {
+            let taken = place.into_iter().flat_map(|place| &place.ports);
+            let places: Vec<Value> = taken
+                .filter(|taken| format!("{}/{}", taken.container_port, taken.protocol) == *port)
+                .map(|taken| {
+                    let (address, number) = (taken.host_ip, taken.host_port);
+                    json!({ "HostIp": address.to_string(), "HostPort": number.to_string() })
+                })
+                .collect();
+            let shown = if places.is_empty() {
+                Value::Null
+            } else {
+                Value::Array(places)
+            };
+            ports.insert(port.clone(), shown);
         }
     }
     let mode = container.record.host_config.network_mode.as_str();
     let name = if mode == "default" { "bridge" } else { mode };
     let mut networks = Map::new();
     if !mode.starts_with("container:") {
-        networks.insert(name.to_owned(), endpoint());
+        networks.insert(name.to_owned(), endpoint(place));
     }
+    let (address, length, gateway, hardware) = shown(place);
     json!({
         "Bridge": "",
         "SandboxID": "",
@@ -211,31 +232,44 @@ fn network_settings(container: &Container) -> Value {
         "SecondaryIPAddresses": null,
         "SecondaryIPv6Addresses": null,
         "EndpointID": "",
-        "Gateway": "",
+        "Gateway": gateway,
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
-        "IPAddress": "",
-        "IPPrefixLen": 0,
+        "IPAddress": address,
+        "IPPrefixLen": length,
         "IPv6Gateway": "",
-        "MacAddress": "",
+        "MacAddress": hardware,
         "Networks": networks,
     })
 }
 
-/// A container's place in a network. Addresses are not recorded: they are empty, as Docker has it of a container that does not run.
-fn endpoint() -> Value {
+/// Address, its length, gateway and hardware address: empty, as Docker has it of a container that does not run.
+fn shown(place: Option<&ContainerNetwork>) -> (String, u8, String, String) {
+    place.map_or_else(Default::default, |place| {
+        (
+            place.address.to_string(),
+            place.prefix_length,
+            place.gateway.to_string(),
+            place.hardware_address.clone(),
+        )
+    })
+}
+
+/// A container's place in a network.
+fn endpoint(place: Option<&ContainerNetwork>) -> Value {
+    let (address, length, gateway, hardware) = shown(place);
     json!({
         "IPAMConfig": null,
         "Links": null,
         "Aliases": null,
-        "MacAddress": "",
+        "MacAddress": hardware,
         "DriverOpts": null,
         "GwPriority": 0,
         "NetworkID": "",
         "EndpointID": "",
-        "Gateway": "",
-        "IPAddress": "",
-        "IPPrefixLen": 0,
+        "Gateway": gateway,
+        "IPAddress": address,
+        "IPPrefixLen": length,
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,

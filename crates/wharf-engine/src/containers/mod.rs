@@ -39,6 +39,7 @@ pub use create::CreateRequest;
 pub use exec::ExecRequest;
 pub use inspect::described_volume;
 pub(crate) use names::new_id;
+pub use networks::ContainerNetwork;
 pub use record::{Container, ContainerRecord};
 pub use sizes::parse_size;
 pub(crate) use spec::{bind as bind_mount, memory_mount};

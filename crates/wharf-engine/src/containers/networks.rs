@@ -16,8 +16,8 @@ use wharf_runtime::network::{
     BridgeNetwork, DEFAULT_BRIDGE, DEFAULT_MTU, DnsOptions, Endpoint, Firewall, HeldPort,
     NetworkNamespace, PortBinding, PortProtocol, ProxyProcess, PublishedPort, TakenPort,
     UserNetwork, UserNetworkTool, bridge_device, choose_address, choose_subnet, default_pools,
-    gateway_of, host_device, hosts, parse_add_host, parse_dns_server, resolv_conf, routed_networks,
-    take_ports,
+    gateway_of, hardware_address, hardware_address_text, host_device, hosts, parse_add_host,
+    parse_dns_server, resolv_conf, routed_networks, take_ports,
 };
 use wharf_runtime::{ContainerFolder, HostError};
 use wharf_transfer::ErrorKind;
@@ -47,6 +47,21 @@ struct Place {
     endpoint: Endpoint,
     /// Ports of the machine that lead to it.
     ports: Vec<TakenPort>,
+}
+
+/// The place of a container in the default network, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerNetwork {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// How many bits of that are the network's.
+    pub prefix_length: u8,
+    /// The machine's address there.
+    pub gateway: Ipv4Addr,
+    /// As `02:42:ac:11:00:02`.
+    pub hardware_address: String,
+    /// Ports of the machine that lead to it.
+    pub ports: Vec<TakenPort>,
 }
 
 /// A container that is connected, as long as it runs.
@@ -138,18 +153,22 @@ impl Engine {
         file.save()
     }
 
-    /// The container's address in the default network, and the ports of the machine that lead to it; while it runs.
-    pub fn container_network(
-        &self,
-        id: &str,
-    ) -> Result<Option<(Ipv4Addr, Vec<TakenPort>)>, EngineError> {
+    /// Where the container is in the default network, while it runs.
+    pub fn container_network(&self, id: &str) -> Result<Option<ContainerNetwork>, EngineError> {
         if !self.networks_folder().join("networks.json").exists() {
             return Ok(None);
         }
         let file = NetworksFile::open(self)
             .map_err(|error| EngineError::new(ErrorKind::Internal, error))?;
         let place = file.state.endpoints.get(id);
-        Ok(place.map(|place| (place.endpoint.address, place.ports.clone())))
+        let network = file.state.bridge.as_ref();
+        Ok(place.zip(network).map(|(place, network)| ContainerNetwork {
+            address: place.endpoint.address,
+            prefix_length: network.subnet.prefix_len(),
+            gateway: network.gateway,
+            hardware_address: hardware_address_text(hardware_address(place.endpoint.address)),
+            ports: place.ports.clone(),
+        }))
     }
 }
 

@@ -116,7 +116,7 @@ impl ContainerView<'_> {
     ) -> Result<Value, EngineError> {
         let ports = if container.state.status.is_alive() {
             let network = self.engine.container_network(&container.record.id)?;
-            network.map(|(_, ports)| ports).unwrap_or_default()
+            network.map(|network| network.ports).unwrap_or_default()
         } else {
             Vec::new()
         };

@@ -77,6 +77,8 @@ fn privileged_containers_that_are_not_there() {
             "{words:?}"
         );
     }
+    let forced = containers.wharf(["rm", "--force", "none"]).run().success();
+    assert_eq!(forced.text(), "");
     containers.prints(["create", "--name", "made", "busybox", "true"]);
     let refused = containers
         .wharf(["create", "--name", "made", "busybox"])

@@ -72,6 +72,9 @@ fn privileged_containers_reach_each_other_and_ports_lead_to_them() {
         .and_then(|text| text.split('/').next())
         .unwrap()
         .to_owned();
+    let format = "{{.NetworkSettings.IPAddress}} {{.NetworkSettings.Networks.bridge.MacAddress}}";
+    let told = containers.prints(["inspect", "--format", format, "web"]);
+    assert!(told.starts_with(&format!("{address} 02:42:")), "{told}");
     let url = format!("http://{address}/");
     assert_eq!(
         containers.prints(["run", "--rm", "busybox", "wget", "-q", "-O", "-", &url]),

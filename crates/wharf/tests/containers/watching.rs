@@ -170,12 +170,19 @@ fn privileged_stats_are_shown_as_a_table_and_by_format() {
 
 #[test]
 fn privileged_port_tells_where_ports_are_published() {
-    let Some(containers) = running(&["-p", "127.0.0.1:18471:80", "-p", "18472:53/udp"]) else {
+    let Some(containers) = running(&[
+        "--network",
+        "bridge",
+        "-p",
+        "127.0.0.1:18471:80",
+        "-p",
+        "18472:53/udp",
+    ]) else {
         return;
     };
     assert_eq!(
         containers.prints(["port", "one"]),
-        "53/udp -> 0.0.0.0:18472\n80/tcp -> 127.0.0.1:18471"
+        "53/udp -> 0.0.0.0:18472\n53/udp -> [::]:18472\n80/tcp -> 127.0.0.1:18471"
     );
     assert_eq!(
         containers.prints(["container", "port", "one", "80"]),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use wharf_engine::PortPlace;
+use wharf_runtime::network::bracketed;
 
 use crate::arguments::{Command, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
@@ -21,20 +21,34 @@ pub(crate) const COMMAND: Command = Command {
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let name = matches.argument(0);
     let container = session.engine().container(name).found_by_daemon()?;
-    let bindings = &container.record.host_config.port_bindings;
-    let alive = container.state.status.is_alive();
-    let published = bindings.iter().filter(|_| alive);
+    let engine = session.engine();
+    let place = if container.state.status.is_alive() {
+        let id = &container.record.id;
+        engine.container_network(id).found_by_daemon()?
+    } else {
+        None
+    };
     let wanted = match matches.argument(1) {
         "" => None,
         port if port.contains('/') => Some(port.to_owned()),
         port => Some(format!("{port}/tcp")),
     };
-    let mut lines: Vec<String> = published
-        .flat_map(|(port, places)| places.iter().map(move |place| (port, shown(place))))
-        .filter(|(port, _)| wanted.as_ref().is_none_or(|wanted| wanted == *port))
-        .map(|(port, place)| match wanted {
-            Some(_) => place,
-            None => format!("{port} -> {place}"),
+    let ports = place.map(|place| place.ports).unwrap_or_default();
+    let mut lines: Vec<String> = ports
+        .iter()
+        .map(|taken| {
+            (
+                format!("{}/{}", taken.container_port, taken.protocol),
+                taken,
+            )
+        })
+        .filter(|(port, _)| wanted.as_ref().is_none_or(|wanted| wanted == port))
+        .map(|(port, taken)| {
+            let place = format!("{}:{}", bracketed(taken.host_ip), taken.host_port);
+            match wanted {
+                Some(_) => place,
+                None => format!("{port} -> {place}"),
+            }
         })
         .collect();
     if let Some(port) = wanted.filter(|_| lines.is_empty()) {
@@ -45,13 +59,4 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         session.printer().line(&line)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn shown(place: &PortPlace) -> String {
-    let port = &place.host_port;
-    match place.host_ip.as_str() {
-        "" => format!("0.0.0.0:{port}"),
-        ip if ip.contains(':') => format!("[{ip}]:{port}"),
-        ip => format!("{ip}:{port}"),
-    }
 }

@@ -38,16 +38,20 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         "--link is not supported: Wharf's networks find containers by their names"
     );
     let force = matches.is_set(&FORCE);
-    for_each(session, &matches.arguments, |container| {
-        let engine = session.engine();
-        match engine.remove_container(container, force, matches.is_set(&VOLUMES)) {
-            // With --force it is no failure that there is none, but it is told.
-            Err(missing) if force && missing.kind() == ErrorKind::NotFound => {
+    let engine = session.engine();
+    let mut there = matches.arguments.clone();
+    if force {
+        // Then it is no failure that there is none, but it is told.
+        there.retain(|container| match engine.container_id(container) {
+            Err(missing) if missing.kind() == ErrorKind::NotFound => {
                 let text = format!("Error response from daemon: {missing}");
                 session.printer().error_line(&text);
-                Ok(())
+                false
             }
-            outcome => outcome,
-        }
+            _ => true,
+        });
+    }
+    for_each(session, &there, |container| {
+        engine.remove_container(container, force, matches.is_set(&VOLUMES))
     })
 }
