@@ -1,4 +1,4 @@
-//! COPY and ADD: which files are taken ([`select`]), what becomes of them at their destination ([`Destination`]), with which
+//! COPY and ADD: which files are taken ([`select()`]), what becomes of them at their destination ([`Destination`]), with which
 //! owner and mode.
 //!
 //! The rules are those of `BuildKit`'s file operations. Selecting looks at the source alone, so that a step's key is known
