@@ -97,8 +97,21 @@ fn read_response(stream: TcpStream, without_body: bool) -> io::Result<HttpRespon
         response.body = read_chunks(&mut reader)?;
     } else {
         reader.read_to_end(&mut response.body)?;
+        must_be_whole(&response)?;
     }
     Ok(response)
+}
+
+/// A server that dies in the middle of a body has not answered.
+fn must_be_whole(response: &HttpResponse) -> io::Result<()> {
+    let promised = response.header("content-length");
+    let Some(promised) = promised.and_then(|length| length.parse::<usize>().ok()) else {
+        return Ok(());
+    };
+    if response.body.len() < promised {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
 }
 
 fn read_chunks(reader: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
@@ -107,9 +120,10 @@ fn read_chunks(reader: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
         let mut line = String::new();
         reader.read_line(&mut line)?;
         let size = u64::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
-        let before = body.len();
-        reader.take(size).read_to_end(&mut body)?;
-        if size == 0 || body.len() == before {
+        if reader.take(size).read_to_end(&mut body)? as u64 != size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if size == 0 {
             return Ok(body);
         }
         reader.read_line(&mut line)?;
