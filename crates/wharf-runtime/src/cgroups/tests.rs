@@ -1,7 +1,6 @@
 //! Machines that this one is not: with version 1 alone, and with programs about devices where version 1 has a controller for them.
 
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use super::hierarchies::{Controller, Hierarchies};
 use super::{Cgroup, DeviceRule, Resources};
@@ -97,44 +96,4 @@ fn privileged_version_two_refuses_devices_by_a_program() {
     assert!(created.devices_limited);
     assert_eq!(status.code(), Some(0));
     assert!(std::fs::File::open("/dev/kmsg").is_ok());
-}
-
-#[test]
-#[ignore = "a measurement: cargo test --release -p wharf-runtime what_a_group_costs -- --ignored --nocapture"]
-fn privileged_what_a_group_costs() {
-    let Some(_) = machine("privileged_what_a_group_costs") else {
-        return;
-    };
-    let resources = Resources {
-        memory: Some(64 << 20),
-        pids_limit: Some(100),
-        devices: Some(DeviceRule::docker_default()),
-        ..Resources::default()
-    };
-    let mut times = Vec::new();
-    for round in 0..200 {
-        let name = format!("wharf-test/cost-{}-{round}", std::process::id());
-        let mut child = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
-        let begun = Instant::now();
-        let hierarchies = Hierarchies::find().unwrap();
-        let found = begun.elapsed();
-        let making = Instant::now();
-        let cgroup = Cgroup::create(&hierarchies, &name, &resources)
-            .unwrap()
-            .cgroup;
-        let made = making.elapsed();
-        let joining = Instant::now();
-        cgroup.add(child.id()).unwrap();
-        let joined = joining.elapsed();
-        cgroup.kill_all().unwrap();
-        child.wait().unwrap();
-        let killed = Instant::now();
-        cgroup.remove().unwrap();
-        times.push([found, made, joined, killed.elapsed()]);
-    }
-    for (place, what) in ["find", "create", "add", "remove"].into_iter().enumerate() {
-        let mut all: Vec<_> = times.iter().map(|times| times[place]).collect();
-        all.sort();
-        println!("{what}: median {:?}, 95 % {:?}", all[100], all[190]);
-    }
 }

@@ -393,45 +393,6 @@ fn privileged_udp_goes_to_who_has_the_port_now() {
     }
 }
 
-#[test]
-#[ignore = "a measurement: cargo test --release -p wharf-runtime what_a_cable_costs -- --ignored --nocapture"]
-fn privileged_what_a_cable_costs() {
-    let Some(networks) = Networks::new("privileged_what_a_cable_costs", false) else {
-        return;
-    };
-    let network = &networks.networks[0];
-    let [a, b, c, _] = network.gateway.octets();
-    let container = Container::new(Ipv4Addr::new(a, b, c, 2));
-    let endpoint = endpoint(network, container.address);
-    let port = PublishedPort {
-        host_ip: Ipv4Addr::UNSPECIFIED,
-        host_port: networks.port,
-        container: SocketAddrV4::new(container.address, 80),
-        protocol: PortProtocol::Tcp,
-    };
-    let mut times = Vec::new();
-    for _ in 0..50 {
-        let mut steps = Vec::new();
-        let mut step = |work: &dyn Fn()| {
-            let begun = std::time::Instant::now();
-            work();
-            steps.push(begun.elapsed());
-        };
-        step(&|| network.ensure(&networks.firewall).map(drop).unwrap());
-        step(&|| network.connect(&endpoint, &container.namespace).unwrap());
-        step(&|| networks.firewall.publish(network, &[port]).unwrap());
-        step(&|| networks.firewall.unpublish(network, &[port]).unwrap());
-        step(&|| network.disconnect(&endpoint).unwrap());
-        times.push(steps);
-    }
-    let names = ["ensure", "connect", "publish", "unpublish", "disconnect"];
-    for (place, what) in names.into_iter().enumerate() {
-        let mut all: Vec<_> = times.iter().map(|times| times[place]).collect();
-        all.sort();
-        println!("{what}: median {:?}, 95 % {:?}", all[25], all[47]);
-    }
-}
-
 // A host like one with Docker on it: iptables drops what is forwarded, and nobody has allowed forwarding. It is a namespace, in which
 // this program runs the test of packets once more.
 #[test]

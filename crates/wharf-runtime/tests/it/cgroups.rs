@@ -200,14 +200,15 @@ fn privileged_frozen_processes_stand_still() {
     let Some(mut group) = Group::new("frozen", "{}") else {
         return;
     };
-    let child = group.run("while :; do echo x; sleep 0.01; done");
+    let child = group.run("while :; do echo x; done");
     let mut stdout = child.stdout.take().unwrap();
     rustix::io::ioctl_fionbio(&stdout, true).unwrap();
     let mut drain = move || {
         let mut bytes = [0; 4096];
         let mut sum = 0;
-        while let Ok(read) = stdout.read(&mut bytes) {
-            sum += read;
+        // More than a pipe holds, and not for ever while it writes.
+        for _ in 0..64 {
+            sum += stdout.read(&mut bytes).unwrap_or(0);
         }
         sum
     };
@@ -219,7 +220,12 @@ fn privileged_frozen_processes_stand_still() {
     let until = Instant::now() + Duration::from_millis(60);
     eventually("time goes by", || Instant::now() > until);
     assert_eq!(drain(), 0, "it wrote while it was frozen");
-    assert_eq!(group.cgroup.stats().cpu_total_ns, used);
+    // The kernel counts the last moments before they stood still a little later.
+    let since = group.cgroup.stats().cpu_total_ns.unwrap() - used.unwrap();
+    assert!(
+        since < 20_000_000,
+        "they worked for {since} ns while they were frozen"
+    );
     group.cgroup.thaw().unwrap();
     assert!(!group.cgroup.is_frozen());
     eventually("it writes again", || drain() > 0);
