@@ -19,7 +19,7 @@ mod telling;
 
 pub use builds::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
-    FilesTarget, NamedContext,
+    FilesTarget, NamedContext, RunSettings,
 };
 pub use containers::{
     ChangeKind, CommitRequest, Container, ContainerConfig, ContainerNetwork, ContainerRecord,

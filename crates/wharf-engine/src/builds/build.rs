@@ -57,7 +57,8 @@ impl Engine {
         let sources = self.sources(&mut request, &store, &events).await?;
         let file = sources.dockerfile.clone();
         let report = self.checked(&request, &sources);
-        let planned = self.planned(&request, &sources, &lease, &events).await?;
+        let mut planned = self.planned(&request, &sources, &lease, &events).await?;
+        request.run.apply(&mut planned);
         for (lines, text) in &planned.warnings {
             let line = lines.first;
             events.tell(BuildEvent::Warning(format!("{text} (line {line})")));
@@ -82,7 +83,7 @@ impl Engine {
             events: Arc::clone(&events),
             runner: Runner {
                 engine: Self::new(self.settings().clone()),
-                allows_insecure: false,
+                settings: request.run.clone(),
             },
         };
         let built = self

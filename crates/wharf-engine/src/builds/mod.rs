@@ -11,6 +11,7 @@ mod record;
 mod remote;
 mod request;
 mod run;
+mod run_settings;
 
 pub(crate) use bases::manifest_layers;
 pub(crate) use record::manifest_of_layers;
@@ -18,3 +19,4 @@ pub use request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
     FilesTarget, NamedContext,
 };
+pub use run_settings::RunSettings;

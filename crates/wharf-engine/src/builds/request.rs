@@ -12,6 +12,7 @@ use wharf_build::dockerfile::Lines;
 use wharf_build::tree::Modes;
 use wharf_oci::{Descriptor, ImageId, Platform, Reference};
 
+use super::run_settings::RunSettings;
 use crate::error::EngineError;
 
 /// Who is told how a build goes on.
@@ -43,6 +44,8 @@ pub struct BuildRequest {
     pub files: Vec<FilesTarget>,
     /// What becomes of the permissions of files in a context.
     pub modes: Modes,
+    /// What its programs get and may do.
+    pub run: RunSettings,
     /// How it is done.
     pub options: BuildOptions,
 }

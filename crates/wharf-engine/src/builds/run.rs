@@ -14,7 +14,8 @@ use wharf_layers::TreeKind;
 use wharf_oci::Digest;
 use wharf_runtime::{LaunchError, MountSpec};
 
-use crate::containers::{StepRequest, bind_mount, memory_mount, new_id};
+use super::run_settings::RunSettings;
+use crate::containers::{StepRequest, bind_mount, memory_mount, new_id, resources};
 use crate::engine::Engine;
 
 const READ_BYTES: usize = 32 << 10;
@@ -40,8 +41,8 @@ const MOUNT_POINTS: [&str; 10] = [
 #[derive(Debug)]
 pub(super) struct Runner {
     pub(super) engine: Engine,
-    /// Whether `--allow security.insecure` was given.
-    pub(super) allows_insecure: bool,
+    /// What every step gets.
+    pub(super) settings: RunSettings,
 }
 
 /// The folder of one step, which goes with it.
@@ -158,7 +159,7 @@ impl StepRunner for Runner {
 impl Runner {
     fn step(&self, request: &RunRequest<'_>, folder: &StepFolder) -> Result<StepRequest, RunError> {
         let action = request.action;
-        let mut mounts = files(request, folder)?;
+        let mut mounts = files(request, folder, &self.settings.host_lines())?;
         let mut binds = request.binds.iter().enumerate();
         for mount in &action.mounts {
             let target = target_of(mount, &action.folder);
@@ -180,8 +181,12 @@ impl Runner {
             return Err(RunError::NotThere(text.to_owned()));
         }
         let insecure = action.run.security == Security::Insecure;
-        if insecure && !self.allows_insecure {
+        if insecure && !self.settings.allows_insecure {
             let text = "security.insecure is not allowed: build with --allow security.insecure";
+            return Err(RunError::NotThere(text.to_owned()));
+        }
+        if action.run.network == Network::Host && !self.settings.allows_host_network {
+            let text = "network.host is not allowed: build with --allow network.host";
             return Err(RunError::NotThere(text.to_owned()));
         }
         let other =
@@ -217,8 +222,10 @@ impl Runner {
             without_network: action.run.network == Network::None,
             insecure,
             mounts,
-            shm_size: 0,
-            resources: wharf_runtime::cgroups::Resources::default(),
+            shm_size: self.settings.host.shm_size,
+            ulimits: self.settings.host.ulimits.clone(),
+            cgroup_parent: self.settings.cgroup_parent.clone(),
+            resources: resources(&self.settings.host).map_err(|error| other(&error))?,
         })
     }
 }
@@ -269,9 +276,14 @@ impl Runner {
 }
 
 /// `/etc/hosts`, `/etc/resolv.conf`, and the script that a heredoc is.
-fn files(request: &RunRequest<'_>, folder: &StepFolder) -> io::Result<Vec<MountSpec>> {
-    let hosts =
-        format!("127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+fn files(
+    request: &RunRequest<'_>,
+    folder: &StepFolder,
+    more_hosts: &str,
+) -> io::Result<Vec<MountSpec>> {
+    let hosts = format!(
+        "127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n{more_hosts}"
+    );
     let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let mut mounts = Vec::new();
     let mut add = |name: &str, content: &str, mode: u32, target: &str| -> io::Result<()> {

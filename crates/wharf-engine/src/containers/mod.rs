@@ -41,6 +41,7 @@ pub use inspect::described_volume;
 pub(crate) use names::new_id;
 pub use networks::ContainerNetwork;
 pub use record::{Container, ContainerRecord};
+pub(crate) use resources::resources;
 pub use sizes::parse_size;
 pub(crate) use spec::{bind as bind_mount, memory_mount};
 pub use stats::{ContainerStats, machine_memory};

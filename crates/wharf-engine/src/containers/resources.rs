@@ -7,7 +7,7 @@ use super::config::HostConfig;
 use crate::error::{EngineError, failure};
 
 /// The limits that were asked for, checked against each other and the machine.
-pub(super) fn resources(host: &HostConfig) -> Result<Resources, EngineError> {
+pub(crate) fn resources(host: &HostConfig) -> Result<Resources, EngineError> {
     let some = |number: i64| (number != 0).then_some(number);
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let resources = Resources {

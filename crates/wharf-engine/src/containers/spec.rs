@@ -330,7 +330,7 @@ fn security(host: &HostConfig) -> Result<Security, EngineError> {
     Ok(security)
 }
 
-fn limits(host: &HostConfig) -> Vec<LimitSpec> {
+pub(super) fn limits(host: &HostConfig) -> Vec<LimitSpec> {
     let limit = |number: i64| u64::try_from(number).ok();
     let limits = host.ulimits.iter().map(|ulimit| LimitSpec {
         name: ulimit.name.clone(),

@@ -9,11 +9,11 @@ use wharf_runtime::{
     ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess,
 };
 
-use super::config::HostConfig;
+use super::config::{HostConfig, UlimitConfig};
 use super::devices::devices;
 use super::names::new_id;
 use super::spec::{
-    DEFAULT_PATH, MASKED_PATHS, READ_ONLY_PATHS, default_mounts, paths, set_variable,
+    DEFAULT_PATH, MASKED_PATHS, READ_ONLY_PATHS, default_mounts, limits, paths, set_variable,
 };
 use crate::engine::Engine;
 use crate::error::{EngineError, classify};
@@ -49,6 +49,10 @@ pub struct StepRequest {
     pub mounts: Vec<MountSpec>,
     /// Size of `/dev/shm` in bytes; 0 for Docker's.
     pub shm_size: i64,
+    /// `--ulimit`.
+    pub ulimits: Vec<UlimitConfig>,
+    /// The group of processes in which its own is made; empty for Wharf's.
+    pub cgroup_parent: String,
     /// What it may use; devices are always limited unless insecure.
     pub resources: Resources,
 }
@@ -64,9 +68,13 @@ impl Engine {
         let id = new_id().map_err(classify)?;
         let mut resources = request.resources.clone();
         resources.devices = (!request.insecure).then(DeviceRule::docker_default);
+        let parent = match request.cgroup_parent.trim_matches('/') {
+            "" => "wharf",
+            parent => parent,
+        };
         let order = StepOrder {
+            cgroup: format!("{parent}/step-{id}"),
             spec: self.step_spec(request)?,
-            cgroup: format!("wharf/step-{id}"),
             resources,
         };
         let program = &self.settings().monitor;
@@ -80,6 +88,7 @@ impl Engine {
         let host = HostConfig {
             privileged: request.insecure,
             shm_size: request.shm_size,
+            ulimits: request.ulimits,
             ..HostConfig::default()
         };
         let namespaces = NamespaceSpec {
@@ -135,7 +144,7 @@ impl Engine {
                 terminal_size: (0, 0),
                 capabilities,
                 no_new_privileges: false,
-                limits: Vec::new(),
+                limits: limits(&host),
                 oom_score: None,
                 seccomp,
                 init: false,

@@ -17,4 +17,5 @@ mod metadata;
 mod outputs;
 mod peers;
 mod reproducible;
+mod run_settings;
 mod running;

@@ -5,7 +5,7 @@ use testkit::{Peer, running_as_root, skip};
 use crate::fixture::Project;
 
 /// A context whose Dockerfile begins with a busybox; `None`, said aloud, where programs cannot be run.
-fn project(rest: &str) -> Option<Project> {
+pub(crate) fn project(rest: &str) -> Option<Project> {
     if !running_as_root() {
         skip("RUN with all namespaces needs root");
         return None;

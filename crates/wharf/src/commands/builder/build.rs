@@ -19,6 +19,7 @@ use super::check;
 use super::context_argument::{named_context, sources};
 use super::display::{Display, Shown};
 use super::output_option::Output;
+use super::run_options::{self, run_settings};
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
 use crate::environment::Environment;
 use crate::output_file::OutputFile;
@@ -81,9 +82,15 @@ const VERIFY: Flag = Flag::switch(
     "verify",
     "Build twice without cache and fail if the results differ",
 );
-// What Docker's client takes and does nothing with.
+// What Docker's client takes and does nothing with, saying so.
+const BUILDER: Flag = Flag::text("builder", "Override the configured builder instance").hidden();
 const COMPRESS: Flag = Flag::switch("compress", "Compress the build context using gzip").hidden();
 const FORCE_RM: Flag = Flag::switch("force-rm", "Always remove intermediate containers").hidden();
+const ISOLATION: Flag = Flag::text("isolation", "Container isolation technology").hidden();
+const SECURITY_OPT: Flag = Flag::list("security-opt", "Security options").hidden();
+// What only other builders have.
+const POLICY: Flag = Flag::list("policy", "Policies for sources").hidden();
+const RESOURCE: Flag = Flag::list("resource", "Resources of a builder").hidden();
 const RM: Flag = Flag::switch(
     "rm",
     "Remove intermediate containers after a successful build",
@@ -99,30 +106,48 @@ pub(crate) const COMMAND: Command = Command {
     description: "Build an image from a Dockerfile.\n\
                   The same input gives the same image, whatever the times of files are and wherever they lie.",
     flags: &[
+        run_options::ADD_HOST,
+        run_options::ALLOW,
         BUILD_ARG,
         BUILD_CONTEXT,
+        BUILDER,
+        run_options::CGROUP_PARENT,
         CHECK,
         COMPRESS,
         CONTEXT_MODES,
+        run_options::CPU_PERIOD,
+        run_options::CPU_QUOTA,
+        run_options::CPU_SHARES,
+        run_options::CPUSET_CPUS,
+        run_options::CPUSET_MEMS,
         EXPLAIN,
         FILE,
         FORCE_RM,
         IIDFILE,
+        ISOLATION,
         LABEL,
         LOAD,
+        run_options::MEMORY,
+        run_options::MEMORY_SWAP,
         METADATA_FILE,
+        run_options::NETWORK,
         NO_CACHE,
         NO_CACHE_FILTER,
         OUTPUT,
         PLATFORM,
+        POLICY,
         PROGRESS,
         PULL,
         PUSH,
         QUIET,
+        RESOURCE,
         RM,
+        SECURITY_OPT,
+        run_options::SHM_SIZE,
         TAG,
         TARGET,
         TIMESTAMPS,
+        run_options::ULIMIT,
         VERIFY,
     ],
     positionals: Positionals::AtMost(1),
@@ -142,6 +167,7 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         !matches.argument(0).is_empty(),
         "\"wharf build\" requires 1 argument.\nSee 'wharf build --help'."
     );
+    refuse_or_warn(session, matches)?;
     let outputs = outputs(matches)?;
     let names = names(matches, &outputs)?;
     let pushes = outputs
@@ -175,6 +201,34 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         session.printer().error(&warnings);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says of options that do nothing here why.
+fn refuse_or_warn(session: &Session, matches: &Matches) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !matches.is_given(&POLICY),
+        "--policy is not supported: pin sources by digest (FROM name@sha256:..., ADD --checksum)"
+    );
+    anyhow::ensure!(
+        !matches.is_given(&RESOURCE),
+        "--resource is for builders elsewhere: Wharf builds on this machine, see --memory and --cpu-quota"
+    );
+    for (flag, reason) in [
+        (&BUILDER, "there are no builders to choose from"),
+        (&COMPRESS, "the context is not sent anywhere"),
+        (&FORCE_RM, "nothing of a failed step is kept"),
+        (&ISOLATION, "steps are always isolated by namespaces"),
+        (
+            &SECURITY_OPT,
+            "use --allow security.insecure with RUN --security=insecure",
+        ),
+    ] {
+        if matches.is_given(flag) {
+            let text = format!("WARNING: --{} has no effect: {reason}", flag.name);
+            session.printer().error_line(&text);
+        }
+    }
+    Ok(())
 }
 
 /// Builds; once, or twice to compare.
@@ -278,6 +332,7 @@ fn request(
             .iter()
             .any(|output| matches!(output, Output::Image { .. } | Output::Archive(_))),
         files: files(outputs)?,
+        run: run_settings(session, matches)?,
         modes: match matches.text(&CONTEXT_MODES) {
             "umask" => Modes::WithoutMask,
             "preserve" => Modes::Preserved,

@@ -7,5 +7,6 @@ mod display;
 mod group;
 mod output_option;
 pub(crate) mod prune;
+mod run_options;
 
 pub(crate) use group::COMMAND;

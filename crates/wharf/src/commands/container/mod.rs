@@ -22,7 +22,7 @@ mod rename;
 mod restart;
 mod run;
 mod run_flags;
-mod run_options;
+pub(crate) mod run_options;
 pub(crate) mod start;
 mod stats;
 mod step;

@@ -292,7 +292,8 @@ pub(super) fn restart_policy(text: &str) -> anyhow::Result<RestartPolicyConfig> 
     })
 }
 
-fn extra_hosts(matches: &Matches) -> anyhow::Result<Option<Vec<String>>> {
+/// `--add-host`.
+pub(crate) fn extra_hosts(matches: &Matches) -> anyhow::Result<Option<Vec<String>>> {
     let hosts = matches.list(&flags::ADD_HOST);
     for host in hosts {
         let parts = host.split_once('=').or_else(|| host.split_once(':'));
@@ -338,7 +339,7 @@ fn temporary(matches: &Matches) -> BTreeMap<String, String> {
 }
 
 /// A size, 0 if there is none; -1 where no limit is asked for.
-pub(super) fn bytes(matches: &Matches, flag: &Flag) -> anyhow::Result<i64> {
+pub(crate) fn bytes(matches: &Matches, flag: &Flag) -> anyhow::Result<i64> {
     let text = matches.text(flag);
     if text.is_empty() {
         return Ok(0);
@@ -400,7 +401,7 @@ fn devices(texts: &[String]) -> anyhow::Result<Vec<DeviceMapping>> {
 }
 
 /// `nofile=1024:2048`.
-fn ulimits(texts: &[String]) -> anyhow::Result<Vec<UlimitConfig>> {
+pub(crate) fn ulimits(texts: &[String]) -> anyhow::Result<Vec<UlimitConfig>> {
     let ulimit = |text: &String| {
         let invalid = || {
             anyhow::anyhow!(

@@ -1,0 +1,61 @@
+//! What programs of a build get, and may do, whatever the Dockerfile says.
+
+use wharf_build::dockerfile::Network;
+use wharf_build::plan::{Action, Plan};
+
+use crate::containers::HostConfig;
+
+/// What programs of a build get, and may do. Nothing of it is part of a step's key: limits and names of hosts decide whether a
+/// step can be done, not what it comes to.
+#[derive(Debug, Clone, Default)]
+pub struct RunSettings {
+    /// Names of hosts, size of `/dev/shm`, limits: what of a container's a step can have.
+    pub host: HostConfig,
+    /// The group of processes in which those of steps are made; empty for Wharf's.
+    pub cgroup_parent: String,
+    /// `--network`: that of steps which do not say which they want.
+    pub network: Option<Network>,
+    /// `--allow security.insecure`.
+    pub allows_insecure: bool,
+    /// `--allow network.host`.
+    pub allows_host_network: bool,
+}
+
+impl RunSettings {
+    /// Lines for `/etc/hosts`.
+    pub(super) fn host_lines(&self) -> String {
+        let mut lines = String::new();
+        for extra in self.host.extra_hosts.iter().flatten() {
+            let Some((name, address)) = extra
+                .split_once('=')
+                .or_else(|| extra.split_once(':'))
+                .map(|(name, address)| (name, address.trim_matches(['[', ']'])))
+            else {
+                continue;
+            };
+            // steps share the machine's network: it is reached as oneself
+            let address = if address == "host-gateway" {
+                "127.0.0.1"
+            } else {
+                address
+            };
+            lines.extend([address, "\t", name, "\n"]);
+        }
+        lines
+    }
+
+    /// Gives steps that do not say which network they want the one of `--network`, which is part of their keys then.
+    pub(super) fn apply(&self, plan: &mut Plan) {
+        let Some(network) = self.network else {
+            return;
+        };
+        let steps = plan.stages.iter_mut().flat_map(|stage| &mut stage.steps);
+        for step in steps {
+            if let Action::Run(action) = &mut step.action
+                && action.run.network == Network::Default
+            {
+                action.run.network = network;
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Options about the programs that a build runs: names of hosts, limits, network, what is allowed.
+
+use wharf_build::dockerfile::Network;
+use wharf_engine::{HostConfig, RunSettings};
+
+use crate::arguments::{Flag, Matches};
+use crate::commands::container::run_options::{bytes, extra_hosts, ulimits};
+use crate::session::Session;
+
+const INSECURE: &str = "security.insecure";
+const HOST_NETWORK: &str = "network.host";
+
+pub(super) const ADD_HOST: Flag = Flag::list(
+    "add-host",
+    "Add a custom host-to-IP mapping (format: \"host:ip\")",
+);
+pub(super) const ALLOW: Flag = Flag::comma_list(
+    "allow",
+    "Allow extra privileged entitlement (e.g., \"network.host\", \"security.insecure\")",
+);
+pub(super) const CGROUP_PARENT: Flag = Flag::text(
+    "cgroup-parent",
+    "Set the parent cgroup for the \"RUN\" instructions during build",
+);
+pub(super) const NETWORK: Flag = Flag::text(
+    "network",
+    "Set the networking mode for the \"RUN\" instructions during build",
+)
+.default("default");
+pub(super) const SHM_SIZE: Flag = Flag::text("shm-size", "Shared memory size for build containers")
+    .takes("bytes")
+    .default("0");
+pub(super) const ULIMIT: Flag = Flag::list("ulimit", "Ulimit options")
+    .takes("ulimit")
+    .default("[]");
+// BuildKit's client hides these and still acts on them.
+pub(super) const CPU_PERIOD: Flag = Flag::number(
+    "cpu-period",
+    "Limit the CPU CFS (Completely Fair Scheduler) period",
+)
+.hidden();
+pub(super) const CPU_QUOTA: Flag = Flag::number(
+    "cpu-quota",
+    "Limit the CPU CFS (Completely Fair Scheduler) quota",
+)
+.hidden();
+pub(super) const CPU_SHARES: Flag = Flag::number("cpu-shares", "CPU shares (relative weight)")
+    .letter('c')
+    .hidden();
+pub(super) const CPUSET_CPUS: Flag =
+    Flag::text("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)").hidden();
+pub(super) const CPUSET_MEMS: Flag =
+    Flag::text("cpuset-mems", "MEMs in which to allow execution (0-3, 0,1)").hidden();
+pub(super) const MEMORY: Flag = Flag::text("memory", "Memory limit")
+    .takes("bytes")
+    .letter('m')
+    .hidden();
+pub(super) const MEMORY_SWAP: Flag = Flag::text(
+    "memory-swap",
+    "Swap limit equal to memory plus swap: \"-1\" to enable unlimited swap",
+)
+.takes("bytes")
+.hidden();
+
+/// What the options say about programs that are run.
+pub(super) fn run_settings(session: &Session, matches: &Matches) -> anyhow::Result<RunSettings> {
+    let mut settings = RunSettings {
+        host: HostConfig {
+            extra_hosts: extra_hosts(matches)?,
+            ulimits: ulimits(matches.list(&ULIMIT))?,
+            shm_size: bytes(matches, &SHM_SIZE)?,
+            memory: bytes(matches, &MEMORY)?,
+            memory_swap: bytes(matches, &MEMORY_SWAP)?,
+            cpu_period: matches.number(&CPU_PERIOD),
+            cpu_quota: matches.number(&CPU_QUOTA),
+            cpu_shares: matches.number(&CPU_SHARES),
+            cpuset_cpus: matches.text(&CPUSET_CPUS).to_owned(),
+            cpuset_mems: matches.text(&CPUSET_MEMS).to_owned(),
+            ..HostConfig::default()
+        },
+        cgroup_parent: matches.text(&CGROUP_PARENT).to_owned(),
+        ..RunSettings::default()
+    };
+    anyhow::ensure!(
+        !settings.cgroup_parent.split('/').any(|part| part == ".."),
+        "invalid --cgroup-parent {:?}: it leads out of itself",
+        settings.cgroup_parent
+    );
+    for entitlement in matches.list(&ALLOW) {
+        match entitlement.as_str() {
+            INSECURE => settings.allows_insecure = true,
+            HOST_NETWORK => settings.allows_host_network = true,
+            // files are read as whoever builds: there is nobody who could be kept from them
+            fs if fs.starts_with("fs=") || fs.starts_with("fs.") => {}
+            "device" => session
+                .printer()
+                .error_line("WARNING: --allow device has no effect: RUN --device is not supported"),
+            other => anyhow::bail!(
+                "invalid entitlement {other:?} for --allow: expected {HOST_NETWORK} or {INSECURE}"
+            ),
+        }
+    }
+    settings.network = match matches.text(&NETWORK) {
+        "default" | "" => None,
+        "none" => Some(Network::None),
+        "host" => {
+            settings.allows_host_network = true;
+            Some(Network::Host)
+        }
+        other => anyhow::bail!(
+            "network mode {other:?} not supported by builds: expected default, none or host"
+        ),
+    };
+    Ok(settings)
+}
