@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
@@ -107,9 +107,11 @@ fn become_container(
     if spec.root.read_only {
         tree::make_root_read_only()?;
     }
+    let folder = || tree::enter_folder(&spec.process.folder, true);
     become_program(
         &spec.process,
         mapped.is_none_or(|mapping| mapping.set_groups),
+        folder,
     )
 }
 
@@ -135,14 +137,20 @@ pub(crate) fn run_inside(
         io.install()
             .map_err(during("connect the standard streams"))?;
     }
-    become_program(process, set_groups)
+    become_program(process, set_groups, || {
+        tree::enter_folder(&process.folder, false)
+    })
 }
 
-fn become_program(process: &ProcessSpec, set_groups: bool) -> Result<Infallible, InitError> {
+fn become_program(
+    process: &ProcessSpec,
+    set_groups: bool,
+    enter_folder: impl FnOnce() -> Result<PathBuf, InitError>,
+) -> Result<Infallible, InitError> {
     identity::set_limits(process)?;
     let identity = Identity::find(process, set_groups)?;
     rustix::process::umask(Mode::from_raw_mode(USUAL_UMASK));
-    let folder = tree::enter_folder(&process.folder)?;
+    let folder = enter_folder()?;
     if process.init {
         return reaper::run_below(|| program::execute(process, &identity, &folder));
     }

@@ -128,9 +128,14 @@ fn of_namespace(
 
 fn new_file_system(kind: &str, options: &[String], mount: &MountSpec) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(context.as_fd(), "source", kind)?;
+    // What lists of mounts call it, which can be said once only.
+    let source = options
+        .iter()
+        .find_map(|option| option.strip_prefix("source="));
+    fsconfig_set_string(context.as_fd(), "source", source.unwrap_or(kind))?;
     for option in options {
         match option.split_once('=') {
+            Some(("source", _)) => (),
             Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
             None => fsconfig_set_flag(context.as_fd(), option.as_str())?,
         }

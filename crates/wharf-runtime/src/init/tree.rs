@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags};
 use wharf_layers::{Flavour, Overlay, OverlayUpper};
 
-use super::{InitError, during};
+use super::{InitError, NOT_EXECUTABLE, during};
 use crate::spec::RootSpec;
 use crate::sys::{MountChange, change_mount};
 
@@ -195,20 +195,28 @@ pub(super) fn write_sysctl(name: &str, value: &str) -> Result<(), InitError> {
     file.write_all(value.as_bytes()).map_err(during(what))
 }
 
-/// The working folder, made if it is missing.
-pub(super) fn enter_folder(path: &Path) -> Result<PathBuf, InitError> {
+/// Enters the working folder, and makes it first where it is missing and `make` says so: that of a container, not of one more
+/// program in it.
+pub(super) fn enter_folder(path: &Path, make: bool) -> Result<PathBuf, InitError> {
     let path = if path.as_os_str().is_empty() {
         Path::new("/")
     } else {
         path
     };
     let what = format!("use the working folder {}", path.display());
-    if !path.exists() {
+    if make && !path.exists() {
         std::fs::create_dir_all(path).map_err(during(what.clone()))?;
     }
     // A folder that only the user may enter is tried again by the user.
     match rustix::process::chdir(path) {
         Ok(()) | Err(Errno::ACCESS) => Ok(path.to_path_buf()),
+        Err(Errno::NOENT) => {
+            let text = format!(
+                "chdir to cwd ({:?}) failed: no such file or directory",
+                path.display().to_string()
+            );
+            Err(InitError::new(text).with_code(NOT_EXECUTABLE))
+        }
         Err(error) => Err(during(what)(error)),
     }
 }

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
+use crate::cgroups::Cgroup;
 use crate::exec::{ExecTarget, exec};
 use crate::launch::{ChildIo, Launched};
 use crate::order::HealthOrder;
@@ -98,6 +99,7 @@ impl HealthWatch {
         now: Instant,
         spec: &ContainerSpec,
         container: Pid,
+        cgroup: Option<&Cgroup>,
     ) -> Option<HealthState> {
         if let Some(check) = &mut self.check {
             check.read();
@@ -112,7 +114,7 @@ impl HealthWatch {
             return Some(self.judge(result, now));
         }
         if self.next.is_some_and(|at| at <= now) {
-            match Check::start(&self.order, spec, container, now) {
+            match Check::start(&self.order, spec, container, cgroup, now) {
                 Ok(check) => self.check = Some(check),
                 Err(text) => {
                     self.next = now.checked_add(self.interval(now));
@@ -166,6 +168,7 @@ impl Check {
         order: &HealthOrder,
         spec: &ContainerSpec,
         container: Pid,
+        cgroup: Option<&Cgroup>,
         now: Instant,
     ) -> Result<Self, String> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| error.to_string())?;
@@ -181,7 +184,13 @@ impl Check {
         let target = ExecTarget {
             process: container,
             user_namespace: spec.namespaces.user.as_ref().map(|user| user.set_groups),
-            join_cgroup: &|_process| Ok(()),
+            // What a check uses is the container's.
+            join_cgroup: &|process| match cgroup {
+                Some(cgroup) => cgroup
+                    .add(process.as_raw_nonzero().get().unsigned_abs())
+                    .map_err(std::io::Error::other),
+                None => Ok(()),
+            },
         };
         let io = ChildIo {
             stdin: None,

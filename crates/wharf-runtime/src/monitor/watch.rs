@@ -558,7 +558,12 @@ impl<'a> Monitor<'a> {
         let (Some(running), Some(health)) = (&self.running, &mut self.health) else {
             return;
         };
-        if let Some(found) = health.keep_time(now, &self.order.spec, running.process()) {
+        if let Some(found) = health.keep_time(
+            now,
+            &self.order.spec,
+            running.process(),
+            self.state.cgroup.as_ref(),
+        ) {
             self.state.health = Some(found);
             self.record();
         }
