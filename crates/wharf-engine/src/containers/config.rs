@@ -154,6 +154,9 @@ pub struct HostConfig {
     /// `--mount` as it was given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<MountConfig>,
+    /// Remarks of whoever made it, for programs that look at it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Paths that are hidden; none if privileged.
     pub masked_paths: Option<Vec<String>>,
     /// Paths that cannot be written; none if privileged.

@@ -4,6 +4,7 @@ use wharf_images::UserKind;
 use wharf_runtime::{MonitorClient, Status, parse_signal};
 use wharf_transfer::ErrorKind;
 
+use super::create::name_conflict;
 use super::names::is_name;
 use super::record::{Container, RECORD_FILE};
 use crate::engine::Engine;
@@ -89,7 +90,7 @@ impl Engine {
         let name = name.strip_prefix('/').unwrap_or(name);
         if !is_name(name) {
             let text = format!(
-                "Error when allocating new name: Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+                "Error when allocating new name: Invalid container name (/{name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
             );
             return Err(failure(ErrorKind::Invalid, text));
         }
@@ -99,7 +100,11 @@ impl Engine {
         }
         self.store()?
             .rename_user(UserKind::Container, &record.id, name)
-            .map_err(classify)?;
+            .map_err(|error| {
+                let conflict = name_conflict(error);
+                let text = format!("Error when allocating new name: {conflict}");
+                failure(conflict.kind(), text)
+            })?;
         name.clone_into(&mut record.name);
         self.container_folder(&record.id)
             .write(RECORD_FILE, &record)

@@ -3,15 +3,16 @@
 use std::os::unix::fs::DirBuilderExt as _;
 
 use wharf_images::{ImageUser, UserError, UserKind};
-use wharf_oci::{ContainerConfig as ImageContainerConfig, ImageQuery};
+use wharf_oci::{ContainerConfig as ImageContainerConfig, ImageQuery, Platform, PlatformMatcher};
 use wharf_runtime::ContainerState;
 use wharf_transfer::ErrorKind;
 
 use super::config::{ContainerConfig, HostConfig};
 use super::names::{is_name, new_id, new_name};
 use super::record::{Container, ContainerRecord, RECORD_FILE, RECORD_FORMAT, short};
+use super::spec::{MASKED_PATHS, READ_ONLY_PATHS, SHM_SIZE_BYTES};
 use crate::engine::Engine;
-use crate::error::{Classified, EngineError, classify, failure};
+use crate::error::{Classified, EngineError, classify, failure, wrong_platform};
 
 /// How often a new name is looked for.
 const NAME_ATTEMPTS: u32 = 20;
@@ -25,6 +26,8 @@ pub struct CreateRequest {
     pub config: ContainerConfig,
     /// What of the machine it uses.
     pub host_config: HostConfig,
+    /// The platform that its image must be for; any if there is none.
+    pub platform: Option<Platform>,
 }
 
 impl Engine {
@@ -34,6 +37,7 @@ impl Engine {
             name,
             config,
             host_config,
+            platform,
         } = request;
         if let Some(name) = name.as_deref().filter(|name| !is_name(name)) {
             let text = format!(
@@ -45,6 +49,12 @@ impl Engine {
         let query = ImageQuery::parse(&config.image).map_err(classify)?;
         let image = store.resolve(&query).map_err(classify)?.image;
         let image_config = self.config(&image)?;
+        if let Some(wanted) = platform {
+            let actual = image_config.platform();
+            if PlatformMatcher::only(&wanted).rank(&actual).is_none() {
+                return Err(wrong_platform(&config.image, &actual, &wanted));
+            }
+        }
         let id = new_id().map_err(classify)?;
         let mut config = with_image(config, image_config.container_config());
         if config.hostname.is_empty() && host_config.uts_mode.is_empty() {
@@ -57,13 +67,13 @@ impl Engine {
             created: self.settings().clock.now(),
             image: image.id,
             config,
-            host_config,
+            host_config: settled(host_config),
             mounts: Vec::new(),
         };
         if record.arguments().iter().all(String::is_empty) {
             return Err(failure(ErrorKind::Invalid, "no command specified"));
         }
-        super::spec::check(&record)?;
+        super::check::check(&record)?;
         self.register(&mut record, name.as_deref())?;
         match self.write_container(&mut record) {
             Ok(()) => Ok(Container {
@@ -99,7 +109,7 @@ impl Engine {
             };
             match self.store()?.add_named_user(record.image, &user) {
                 Err(UserError::NameTaken { .. }) if wanted.is_none() => (),
-                outcome => return outcome.map_err(classify),
+                outcome => return outcome.map_err(name_conflict),
             }
         }
         Err(failure(
@@ -121,6 +131,17 @@ impl Engine {
         record.mounts = self.prepare_mounts(record)?;
         folder.write(RECORD_FILE, record).map_err(classify)
     }
+}
+
+/// Docker's words for a name that another container has.
+pub(super) fn name_conflict(error: UserError) -> EngineError {
+    let UserError::NameTaken { name, id, .. } = &error else {
+        return classify(error);
+    };
+    let text = format!(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or rename) that container to be able to reuse that name."
+    );
+    failure(ErrorKind::Conflict, text)
 }
 
 impl Classified for UserError {
@@ -177,6 +198,42 @@ fn with_image(mut asked: ContainerConfig, image: Option<&ImageContainerConfig>) 
     }
     asked.on_build.clone_from(&image.on_build);
     asked
+}
+
+/// With Docker's defaults where nothing was asked for, so that `inspect` shows what holds (moby,
+/// `daemon/daemon_unix.go: adaptContainerSettings`).
+fn settled(mut host: HostConfig) -> HostConfig {
+    if host.shm_size == 0 {
+        host.shm_size = SHM_SIZE_BYTES;
+    }
+    if host.memory > 0 && host.memory_swap == 0 {
+        host.memory_swap = host.memory.saturating_mul(2);
+    }
+    for mode in [&mut host.ipc_mode, &mut host.cgroupns_mode] {
+        if mode.is_empty() {
+            "private".clone_into(mode);
+        }
+    }
+    if host.privileged {
+        "host".clone_into(&mut host.cgroupns_mode);
+    }
+    for names in [&mut host.cap_add, &mut host.cap_drop] {
+        for name in names.iter_mut().flatten() {
+            let upper = name.to_ascii_uppercase();
+            *name = match upper.as_str() {
+                "ALL" => upper,
+                known if known.starts_with("CAP_") => upper,
+                other => format!("CAP_{other}"),
+            };
+        }
+    }
+    let list = |paths: &[&str]| {
+        let shown: &[&str] = if host.privileged { &[] } else { paths };
+        Some(shown.iter().map(ToString::to_string).collect())
+    };
+    host.masked_paths = list(&MASKED_PATHS);
+    host.readonly_paths = list(&READ_ONLY_PATHS);
+    host
 }
 
 fn healthcheck(

@@ -45,8 +45,13 @@ pub(super) fn devices(host: &HostConfig) -> Result<Vec<DeviceSpec>, EngineError>
     for mapping in &host.devices {
         let source = Path::new(&mapping.path_on_host);
         let device = device(source, Path::new(&mapping.path_in_container)).ok_or_else(|| {
+            let why = if source.exists() {
+                "not a device node"
+            } else {
+                "no such file or directory"
+            };
             let text = format!(
-                "error gathering device information while adding custom device {:?}: not a device node",
+                "error gathering device information while adding custom device {:?}: {why}",
                 mapping.path_on_host
             );
             failure(ErrorKind::Invalid, text)

@@ -47,12 +47,12 @@ impl Engine {
         io: ChildIo,
     ) -> Result<Launched, EngineError> {
         let record = &container.record;
-        let id = &record.id;
+        let (id, name) = (&record.id, &record.name);
         let refused = |text: String| failure(ErrorKind::Conflict, text);
         match container.state.status {
             Status::Running => (),
             Status::Paused => {
-                let text = format!("Container {id} is paused, unpause the container before exec");
+                let text = format!("Container {name} is paused, unpause the container before exec");
                 return Err(refused(text));
             }
             _ => return Err(refused(format!("container {id} is not running"))),

@@ -2,6 +2,7 @@
 
 mod at_boot;
 mod changes;
+mod check;
 mod commit;
 mod config;
 mod control;

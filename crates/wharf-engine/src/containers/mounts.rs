@@ -64,11 +64,22 @@ impl Engine {
             [source, target, options] => (source, target, options),
             _ => return Err(invalid()),
         };
-        let target = absolute(target)?;
+        let kind = if source.starts_with('/') {
+            "bind"
+        } else {
+            "volume"
+        };
+        let refused = |why: &str| {
+            let text = format!(
+                "invalid volume specification: '{text}': invalid mount config for type \"{kind}\": {why}"
+            );
+            failure(ErrorKind::Invalid, text)
+        };
+        let target = absolute(target).map_err(|error| refused(&error.to_string()))?;
         if target == "/" {
-            let text = format!("invalid volume specification: '{text}': destination can't be '/'");
-            return Err(failure(ErrorKind::Invalid, text));
+            return Err(refused("invalid specification: destination can't be '/'"));
         }
+        check_bind_options(options)?;
         let mut mount = if source.starts_with('/') {
             make_missing_folder(Path::new(source))?;
             bind_point(source, &target, true)
@@ -77,16 +88,12 @@ impl Engine {
         };
         for option in options.split(',').filter(|option| !option.is_empty()) {
             match option {
-                "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" => (),
                 "ro" => mount.writable = false,
                 "nocopy" => mount.options.push("nocopy".to_owned()),
                 "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared" => {
                     option.clone_into(&mut mount.propagation);
                 }
-                _ => {
-                    let text = format!("invalid mode: {options}");
-                    return Err(failure(ErrorKind::Invalid, text));
-                }
+                _ => (),
             }
         }
         options.clone_into(&mut mount.mode);
@@ -94,18 +101,31 @@ impl Engine {
     }
 
     fn mount(&self, config: &MountConfig) -> Result<MountPoint, EngineError> {
-        let target = absolute(&config.target)?;
         let invalid = |why: &str| {
             let text = format!("invalid mount config for type {:?}: {why}", config.kind);
             failure(ErrorKind::Invalid, text)
         };
+        if !matches!(config.kind.as_str(), "bind" | "volume" | "tmpfs") {
+            return Err(invalid("mount type unknown"));
+        }
+        let target = absolute(&config.target).map_err(|error| invalid(&error.to_string()))?;
+        if target == "/" {
+            return Err(invalid("invalid specification: destination can't be '/'"));
+        }
         let mut mount = match config.kind.as_str() {
+            "bind" if config.source.is_empty() => {
+                return Err(invalid("field Source must not be empty"));
+            }
+            "tmpfs" if !config.source.is_empty() => {
+                return Err(invalid("field Source must not be specified"));
+            }
             "bind" => {
                 if !Path::new(&config.source).exists() {
                     let why = format!("bind source path does not exist: {}", config.source);
                     return Err(invalid(&why));
                 }
-                let source = absolute(&config.source)?;
+                let source =
+                    absolute(&config.source).map_err(|error| invalid(&error.to_string()))?;
                 bind_point(&source, &target, !config.non_recursive)
             }
             "volume" => {
@@ -115,7 +135,7 @@ impl Engine {
                 }
                 mount
             }
-            "tmpfs" => {
+            _ => {
                 let mut options = Vec::new();
                 if config.tmpfs_size > 0 {
                     options.push(format!("size={}", config.tmpfs_size));
@@ -125,7 +145,6 @@ impl Engine {
                 }
                 temporary(&target, &options.join(","))?
             }
-            other => return Err(invalid(&format!("mount type unknown: {other:?}"))),
         };
         mount.writable = !config.read_only;
         if !config.propagation.is_empty() {
@@ -155,6 +174,32 @@ impl Engine {
             ..MountPoint::default()
         })
     }
+}
+
+/// Looked at before anything is made for the mount.
+fn check_bind_options(options: &str) -> Result<(), EngineError> {
+    let known = [
+        "",
+        "rw",
+        "ro",
+        "z",
+        "Z",
+        "cached",
+        "delegated",
+        "consistent",
+        "nocopy",
+        "private",
+        "rprivate",
+        "slave",
+        "rslave",
+        "shared",
+        "rshared",
+    ];
+    if options.split(',').all(|option| known.contains(&option)) {
+        return Ok(());
+    }
+    let text = format!("invalid mode: {options}");
+    Err(failure(ErrorKind::Invalid, text))
 }
 
 /// The later one wins at a place.

@@ -1,6 +1,6 @@
 //! What lists say of a container beside its own record: its image's name, and sizes.
 
-use wharf_oci::ImageQuery;
+use wharf_oci::{ImageQuery, Platform};
 use wharf_transfer::ErrorKind;
 
 use super::record::Container;
@@ -26,6 +26,14 @@ impl Engine {
             Ok(_) | Err(wharf_images::ResolveError::NotFound { .. }) => Ok(id()),
             Err(error) => Err(classify(error)),
         }
+    }
+
+    /// The platform that its image is for.
+    pub fn container_platform(&self, container: &Container) -> Result<Platform, EngineError> {
+        let query = ImageQuery::parse(&container.record.image.to_string()).map_err(classify)?;
+        let found = self.store_for_reading()?.resolve(&query);
+        let image = found.map_err(classify)?.image;
+        Ok(self.config(&image)?.platform())
     }
 
     /// Bytes that the container has written, and those together with its image's.

@@ -55,30 +55,6 @@ pub(super) const READ_ONLY_PATHS: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-/// What of a container is wrong is said when it is made, not when it is started.
-pub(super) fn check(record: &ContainerRecord) -> Result<(), EngineError> {
-    let host = &record.host_config;
-    stop_signal(record)?;
-    capabilities(host)?;
-    restart_policy(&host.restart_policy)?;
-    security(host)?;
-    log_order(host, Path::new(""))?;
-    health(record.config.healthcheck.as_ref())?;
-    resources(host)?;
-    let network = host.network_mode.as_str();
-    let known = matches!(network, "" | "default" | "bridge" | "host" | "none");
-    if !known && !network.starts_with("container:") {
-        let text = format!("network {network} not found");
-        return Err(failure(ErrorKind::NotFound, text));
-    }
-    if host.auto_remove && host.restart_policy.name != "no" && !host.restart_policy.name.is_empty()
-    {
-        let text = "can't create 'AutoRemove' container with restart policy";
-        return Err(failure(ErrorKind::Invalid, text));
-    }
-    Ok(())
-}
-
 impl Engine {
     /// What the container's monitor is told.
     pub(super) fn monitor_order(
@@ -209,6 +185,17 @@ impl Engine {
     /// The namespace of another container, which must run.
     fn namespace_of(&self, text: &str, kind: &str) -> Result<NamespaceChoice, EngineError> {
         let other = self.container(text)?;
+        if kind == "ipc"
+            && matches!(
+                other.record.host_config.ipc_mode.as_str(),
+                "private" | "none"
+            )
+        {
+            let text = format!(
+                "can't join IPC of container {text}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
+            );
+            return Err(failure(ErrorKind::Conflict, text));
+        }
         match other.state.process {
             Some(process) if other.state.status.is_alive() => {
                 let path = format!("/proc/{process}/ns/{kind}");
@@ -273,7 +260,7 @@ pub(super) fn set_variable(environment: &mut Vec<String>, pair: &str) {
     }
 }
 
-fn capabilities(host: &HostConfig) -> Result<CapabilitySet, EngineError> {
+pub(super) fn capabilities(host: &HostConfig) -> Result<CapabilitySet, EngineError> {
     if host.privileged {
         return Ok(CapabilitySet::ALL);
     }
@@ -284,15 +271,23 @@ fn capabilities(host: &HostConfig) -> Result<CapabilitySet, EngineError> {
             add.iter().map(String::as_str),
             drop.iter().map(String::as_str),
         )
-        .map_err(|error| failure(ErrorKind::Invalid, error.to_string()))
+        .map_err(|error| {
+            let list = if add.contains(&error.name) {
+                "CapAdd"
+            } else {
+                "CapDrop"
+            };
+            let text = format!("invalid {list}: unknown capability: {:?}", error.name);
+            failure(ErrorKind::Invalid, text)
+        })
 }
 
-struct Security {
+pub(super) struct Security {
     seccomp: SeccompChoice,
     no_new_privileges: bool,
 }
 
-fn security(host: &HostConfig) -> Result<Security, EngineError> {
+pub(super) fn security(host: &HostConfig) -> Result<Security, EngineError> {
     let mut security = Security {
         seccomp: if host.privileged {
             SeccompChoice::Unconfined
@@ -340,7 +335,7 @@ pub(super) fn limits(host: &HostConfig) -> Vec<LimitSpec> {
     limits.collect()
 }
 
-fn stop_signal(record: &ContainerRecord) -> Result<i32, EngineError> {
+pub(super) fn stop_signal(record: &ContainerRecord) -> Result<i32, EngineError> {
     let text = record.config.stop_signal.as_deref().unwrap_or("SIGTERM");
     let text = if text.is_empty() { "SIGTERM" } else { text };
     parse_signal(text).map_err(|error| failure(ErrorKind::Invalid, error.to_string()))
@@ -349,6 +344,13 @@ fn stop_signal(record: &ContainerRecord) -> Result<i32, EngineError> {
 /// When it is started again.
 pub(super) fn restart_policy(config: &RestartPolicyConfig) -> Result<RestartPolicy, EngineError> {
     let count = config.maximum_retry_count;
+    if count > 0 && config.name != "on-failure" {
+        let text = format!(
+            "invalid restart policy: maximum retry count cannot be used with restart policy '{}'",
+            config.name
+        );
+        return Err(failure(ErrorKind::Invalid, text));
+    }
     match config.name.as_str() {
         "" | "no" => Ok(RestartPolicy::No),
         "always" => Ok(RestartPolicy::Always),
@@ -406,7 +408,7 @@ pub(super) fn log_order(host: &HostConfig, path: &Path) -> Result<LogOrder, Engi
 }
 
 /// Docker's defaults: 30 s between checks, 30 s for each, three failures.
-fn health(config: Option<&HealthConfig>) -> Result<Option<HealthOrder>, EngineError> {
+pub(super) fn health(config: Option<&HealthConfig>) -> Result<Option<HealthOrder>, EngineError> {
     let Some(config) = config else {
         return Ok(None);
     };
@@ -421,6 +423,17 @@ fn health(config: Option<&HealthConfig>) -> Result<Option<HealthOrder>, EngineEr
         }
         _ => return Ok(None),
     };
+    for (what, nanoseconds) in [
+        ("Interval", config.interval),
+        ("Timeout", config.timeout),
+        ("StartPeriod", config.start_period),
+        ("StartInterval", config.start_interval),
+    ] {
+        if nanoseconds != 0 && nanoseconds < 1_000_000 {
+            let text = format!("{what} in Healthcheck cannot be less than 1ms");
+            return Err(failure(ErrorKind::Invalid, text));
+        }
+    }
     let span = |nanoseconds: i64, or: Duration| match u64::try_from(nanoseconds) {
         Ok(positive) if positive > 0 => Duration::from_nanos(positive),
         _ => or,
@@ -447,12 +460,11 @@ pub(super) fn default_mounts(host: &HostConfig, namespaces: &NamespaceSpec) -> V
     } else {
         "newinstance ptmxmode=0666 mode=0620"
     };
-    let shm = if host.shm_size > 0 {
-        host.shm_size
-    } else {
-        SHM_SIZE_BYTES
+    let shm = match host.shm_size {
+        size @ 1.. => size,
+        _ => SHM_SIZE_BYTES,
     };
-    let shm = format!("mode=1777 size={shm}");
+    let shm = format!("source=shm mode=1777 size={shm}");
     let writable = host.privileged;
     let mut mounts = vec![
         file_system("/proc", "proc", ""),
@@ -483,6 +495,9 @@ pub(super) fn default_mounts(host: &HostConfig, namespaces: &NamespaceSpec) -> V
                 *or_bind = Some(PathBuf::from(source));
             }
         }
+    }
+    if host.ipc_mode == "none" {
+        mounts.retain(|mount| mount.target != Path::new("/dev/shm"));
     }
     let shared = match &namespaces.ipc {
         NamespaceChoice::New => return mounts,

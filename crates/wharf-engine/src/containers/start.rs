@@ -1,6 +1,7 @@
 //! `start`: the container's monitor is started, and asked to start it.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
@@ -8,8 +9,8 @@ use rustix::process::Pid;
 use wharf_images::UserKind;
 use wharf_runtime::cgroups::{Cgroup, Hierarchies};
 use wharf_runtime::{
-    Capability, CapabilitySet, HostError, MonitorClient, MonitorClientError, MonitorError,
-    MonitorHost, MonitorOrder, NamespaceChoice, OwnProgram, run_monitor,
+    Capability, CapabilitySet, ContainerFolder, HostError, MonitorClient, MonitorClientError,
+    MonitorError, MonitorHost, MonitorOrder, NamespaceChoice, OwnProgram, run_monitor,
 };
 use wharf_transfer::ErrorKind;
 
@@ -57,7 +58,10 @@ impl Engine {
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(words_of_monitor(&folder).unwrap_or_else(|error| {
+                tracing::warn!(%error, "what the container's monitor says is lost");
+                Stdio::null()
+            }))
             .spawn();
         let _ends_by_itself = spawned.map_err(|error| {
             let text = format!("cannot start the container's monitor: {error}");
@@ -100,6 +104,18 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Where the monitor says what goes wrong when nobody is there to hear it: of its last life only.
+fn words_of_monitor(folder: &ContainerFolder) -> std::io::Result<Stdio> {
+    let path = folder.path().join("monitor.log");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(Stdio::from(file))
 }
 
 /// How a container is connected.

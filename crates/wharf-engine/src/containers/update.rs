@@ -88,6 +88,13 @@ impl Engine {
                 "Restart policy cannot be updated because AutoRemove is enabled for the container";
             return Err(refused(why.to_owned()));
         }
+        if let Some(memory) = request.memory
+            && request.memory_swap.is_none()
+            && (1..memory).contains(&host.memory_swap)
+        {
+            let why = "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time";
+            return Err(refused(why.to_owned()));
+        }
         let wanted = resources(host).map_err(|error| refused(error.to_string()))?;
         let mut warnings = Vec::new();
         if let Some(mut cgroup) = container

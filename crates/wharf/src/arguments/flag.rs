@@ -17,6 +17,9 @@ pub(crate) enum FlagKind {
     Filter,
 }
 
+/// Says why a value cannot be taken.
+pub(crate) type Check = fn(&str) -> Result<(), String>;
+
 /// One option. Constant data, and the key by which a command asks [`super::Matches`] for the value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flag {
@@ -34,6 +37,8 @@ pub(crate) struct Flag {
     pub(crate) hidden: bool,
     /// What help calls its value, where the kind does not say it: `bytes`.
     value: &'static str,
+    /// What its value must be, beyond what the kind says.
+    pub(super) check: Option<Check>,
 }
 
 impl Flag {
@@ -85,6 +90,14 @@ impl Flag {
         Self { value, ..self }
     }
 
+    /// The same, whose values must pass a check. One that does not is a mistake of usage, as one of the wrong kind is.
+    pub(crate) const fn checked_by(self, check: Check) -> Self {
+        Self {
+            check: Some(check),
+            ..self
+        }
+    }
+
     /// The same, left out of help and completion.
     pub(crate) const fn hidden(self) -> Self {
         Self {
@@ -102,6 +115,7 @@ impl Flag {
             usage,
             hidden: false,
             value: "",
+            check: None,
         }
     }
 

@@ -262,7 +262,7 @@ impl OptionReader<'_, '_> {
     }
 
     fn record(&mut self, flag: &'static Flag, value: &str) -> Result<(), UsageError> {
-        match values::check(flag.kind, value) {
+        match values::check(flag, value) {
             Ok(values) if flag.name == HELP.name => {
                 self.help.asked = values.first().is_some_and(|value| value == "true");
                 Ok(())

@@ -1,10 +1,17 @@
 //! Checks the text given to an option, in the words of Docker (which are those of Go's libraries).
 
-use super::flag::FlagKind;
+use super::flag::{Flag, FlagKind};
 use super::quote::quoted;
 
 /// Checks a value and brings it into its plain form: `T` becomes `true`, `0x10` becomes `16`.
-pub(super) fn check(kind: FlagKind, value: &str) -> Result<Vec<String>, String> {
+pub(super) fn check(flag: &Flag, value: &str) -> Result<Vec<String>, String> {
+    if let Some(check) = flag.check {
+        check(value)?;
+    }
+    of_kind(flag.kind, value)
+}
+
+fn of_kind(kind: FlagKind, value: &str) -> Result<Vec<String>, String> {
     match kind {
         FlagKind::Switch => Ok(vec![boolean(value)?.to_string()]),
         FlagKind::Number => Ok(vec![number(value)?.to_string()]),
@@ -178,7 +185,7 @@ mod tests {
             let expected = expected
                 .map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>())
                 .map_err(str::to_owned);
-            assert_eq!(check(*kind, value), expected, "{kind:?} {value:?}");
+            assert_eq!(of_kind(*kind, value), expected, "{kind:?} {value:?}");
         }
     }
 }

@@ -144,7 +144,16 @@ struct ContainerRow {
 
 impl ContainerRow {
     fn command(&self) -> String {
-        let command = self.container.record.arguments().join(" ");
+        // Docker quotes what follows the program.
+        let words = self.container.record.arguments().into_iter().enumerate();
+        let words = words.map(|(place, word)| {
+            if place > 0 && word.contains(' ') {
+                format!("'{word}'")
+            } else {
+                word
+            }
+        });
+        let command = words.collect::<Vec<_>>().join(" ");
         quoted(&if self.truncate {
             shortened(&command, COMMAND_WIDTH)
         } else {

@@ -124,6 +124,8 @@ fn privileged_namespaces_are_shared_as_asked() {
     containers.prints([
         "run",
         "-d",
+        "--ipc",
+        "shareable",
         "--name",
         "one",
         "--network",

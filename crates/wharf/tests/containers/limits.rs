@@ -76,8 +76,16 @@ fn privileged_impossible_limits_are_refused() {
             "nofile=2:1",
             "soft limit must be less than or equal to hard limit",
         ),
-        ("--cap-add", "NONSENSE", "invalid capability"),
-        ("--restart", "sometimes", "unknown policy 'sometimes'"),
+        (
+            "--cap-add",
+            "NONSENSE",
+            "unknown capability: \"CAP_NONSENSE\"",
+        ),
+        (
+            "--restart",
+            "sometimes",
+            "cannot specify both --restart and --rm",
+        ),
         (
             "--security-opt",
             "seccomp=/nowhere",
@@ -103,5 +111,8 @@ fn privileged_impossible_limits_are_refused() {
         let refused = containers.wharf(words).run().exits_with(125).error_text();
         assert!(refused.contains(expected), "{option} {value}: {refused}");
     }
+    let words = ["create", "--restart", "sometimes", "busybox", "true"];
+    let refused = containers.wharf(words).run().exits_with(1).error_text();
+    assert!(refused.contains("unknown policy 'sometimes'"), "{refused}");
     assert_eq!(containers.prints(["ps", "-aq"]), "");
 }

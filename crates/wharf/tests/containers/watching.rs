@@ -193,5 +193,5 @@ fn privileged_port_tells_where_ports_are_published() {
         .run()
         .exits_with(1)
         .error_text();
-    assert_eq!(refused, "no public port '81/tcp' published for one\n");
+    assert_eq!(refused, "Error: No public port '81' published for one\n");
 }

@@ -4,7 +4,8 @@ use wharf_build::dockerfile::Network;
 use wharf_engine::{HostConfig, RunSettings};
 
 use crate::arguments::{Flag, Matches};
-use crate::commands::container::run_options::{bytes, extra_hosts, ulimits};
+use crate::commands::container::run_options::{value_of, values_of};
+use crate::commands::container::run_values as values;
 use crate::session::Session;
 
 const INSECURE: &str = "security.insecure";
@@ -13,7 +14,8 @@ const HOST_NETWORK: &str = "network.host";
 pub(super) const ADD_HOST: Flag = Flag::list(
     "add-host",
     "Add a custom host-to-IP mapping (format: \"host:ip\")",
-);
+)
+.checked_by(values::extra_host);
 pub(super) const ALLOW: Flag = Flag::comma_list(
     "allow",
     "Allow extra privileged entitlement (e.g., \"network.host\", \"security.insecure\")",
@@ -29,10 +31,12 @@ pub(super) const NETWORK: Flag = Flag::text(
 .default("default");
 pub(super) const SHM_SIZE: Flag = Flag::text("shm-size", "Shared memory size for build containers")
     .takes("bytes")
-    .default("0");
+    .default("0")
+    .checked_by(|text| values::size(text).map(drop));
 pub(super) const ULIMIT: Flag = Flag::list("ulimit", "Ulimit options")
     .takes("ulimit")
-    .default("[]");
+    .default("[]")
+    .checked_by(|text| values::ulimit(text).map(drop));
 // BuildKit's client hides these and still acts on them.
 pub(super) const CPU_PERIOD: Flag = Flag::number(
     "cpu-period",
@@ -54,23 +58,25 @@ pub(super) const CPUSET_MEMS: Flag =
 pub(super) const MEMORY: Flag = Flag::text("memory", "Memory limit")
     .takes("bytes")
     .letter('m')
+    .checked_by(|text| values::size(text).map(drop))
     .hidden();
 pub(super) const MEMORY_SWAP: Flag = Flag::text(
     "memory-swap",
     "Swap limit equal to memory plus swap: \"-1\" to enable unlimited swap",
 )
 .takes("bytes")
+.checked_by(|text| values::size_of_swap(text).map(drop))
 .hidden();
 
 /// What the options say about programs that are run.
 pub(super) fn run_settings(session: &Session, matches: &Matches) -> anyhow::Result<RunSettings> {
     let mut settings = RunSettings {
         host: HostConfig {
-            extra_hosts: extra_hosts(matches)?,
-            ulimits: ulimits(matches.list(&ULIMIT))?,
-            shm_size: bytes(matches, &SHM_SIZE)?,
-            memory: bytes(matches, &MEMORY)?,
-            memory_swap: bytes(matches, &MEMORY_SWAP)?,
+            extra_hosts: Some(matches.list(&ADD_HOST).to_vec()).filter(|hosts| !hosts.is_empty()),
+            ulimits: values_of(matches, &ULIMIT, values::ulimit)?,
+            shm_size: value_of(matches, &SHM_SIZE, values::size)?,
+            memory: value_of(matches, &MEMORY, values::size)?,
+            memory_swap: value_of(matches, &MEMORY_SWAP, values::size_of_swap)?,
             cpu_period: matches.number(&CPU_PERIOD),
             cpu_quota: matches.number(&CPU_QUOTA),
             cpu_shares: matches.number(&CPU_SHARES),

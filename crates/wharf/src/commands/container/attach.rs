@@ -35,12 +35,12 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     match container.state.status {
         Status::Running => (),
         Status::Paused => {
-            anyhow::bail!("cannot attach to a paused container, unpause it first")
+            anyhow::bail!("You cannot attach to a paused container, unpause it first")
         }
         Status::Restarting => {
-            anyhow::bail!("cannot attach to a restarting container, wait until it is running")
+            anyhow::bail!("You cannot attach to a restarting container, wait until it is running")
         }
-        _ => anyhow::bail!("cannot attach to a stopped container, start it first"),
+        _ => anyhow::bail!("You cannot attach to a stopped container, start it first"),
     }
     attach_to(
         session,
@@ -75,7 +75,7 @@ pub(super) fn attach_to(
         start: false,
     };
     let Some(mut monitor) = session.engine().monitor(container).found_by_daemon()? else {
-        anyhow::bail!("cannot attach to a stopped container, start it first");
+        anyhow::bail!("You cannot attach to a stopped container, start it first");
     };
     Ok(exit_code(attach(&mut monitor, &options)?))
 }

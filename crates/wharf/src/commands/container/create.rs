@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use wharf_engine::{Container, CreateRequest, EngineError, ErrorKind, PullRequest};
-use wharf_oci::Reference;
+use wharf_oci::{Platform, PlatformMatcher, Reference};
 
-use super::run_flags::{CIDFILE, CREATE_FLAGS, PLATFORM, PULL, QUIET};
+use super::run_flags::{CIDFILE, CREATE_FLAGS, DISABLE_CONTENT_TRUST, PLATFORM, PULL, QUIET};
 use super::run_options::create_request;
 use crate::arguments::{Command, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
@@ -35,8 +36,14 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 pub(super) fn create(
     session: &Session,
     matches: &Matches,
-    request: CreateRequest,
+    mut request: CreateRequest,
 ) -> anyhow::Result<Container> {
+    let flag = &DISABLE_CONTENT_TRUST;
+    session.refuse_content_trust(matches.is_set(flag), matches.is_given(flag))?;
+    let platform = wanted_platform(session, matches);
+    request.platform = session
+        .platform(platform)
+        .context("error parsing specified platform")?;
     let cidfile = matches.some_text(&CIDFILE);
     if let Some(file) = cidfile {
         anyhow::ensure!(
@@ -68,14 +75,39 @@ pub(super) fn create(
         other => other,
     };
     let container = created.found_by_daemon()?;
+    if platform.is_none() {
+        warn_of_foreign_image(session, &container)?;
+    }
     if let Some(file) = cidfile {
         write_id(file, &container.record.id)?;
     }
     Ok(container)
 }
 
+/// What was asked for, here or once for all.
+fn wanted_platform<'a>(session: &'a Session, matches: &'a Matches) -> Option<&'a str> {
+    let usual = session.environment().docker_default_platform.as_deref();
+    matches.some_text(&PLATFORM).or(usual)
+}
+
+/// Whether there is none, or none for that platform.
 fn is_missing_image(error: &EngineError) -> bool {
-    error.kind() == ErrorKind::NotFound && error.to_string().starts_with("No such image")
+    let text = error.to_string();
+    error.kind() == ErrorKind::NotFound
+        && (text.starts_with("No such image")
+            || text.contains("does not match the specified platform"))
+}
+
+/// Docker's warning about an image that was made for other machines.
+fn warn_of_foreign_image(session: &Session, container: &Container) -> anyhow::Result<()> {
+    let image = session.engine().container_platform(container)?;
+    let host = Platform::host();
+    if PlatformMatcher::only(&host).rank(&image).is_none() {
+        session.printer().error_line(&format!(
+            "WARNING: The requested image's platform ({image}) does not match the detected host platform ({host}) and no specific platform was requested"
+        ));
+    }
+    Ok(())
 }
 
 fn write_id(file: &str, id: &str) -> anyhow::Result<()> {
@@ -88,12 +120,10 @@ fn write_id(file: &str, id: &str) -> anyhow::Result<()> {
 
 fn pull(session: &Session, matches: &Matches, image: &str) -> anyhow::Result<()> {
     let reference: Reference = image.parse()?;
-    let platform = matches
-        .some_text(&PLATFORM)
-        .or(session.environment().docker_default_platform.as_deref());
+    let platform = session.platform(wanted_platform(session, matches));
     let request = PullRequest {
         reference: reference.or_latest(),
-        platform: session.platform(platform).found_by_daemon()?,
+        platform: platform.found_by_daemon()?,
     };
     let shown = if matches.is_set(&QUIET) {
         Shown::Nothing

@@ -31,6 +31,9 @@ const USER: Flag = Flag::text(
 .letter('u');
 const WORKDIR: Flag = Flag::text("workdir", "Working directory inside the container").letter('w');
 
+/// Docker's exit code for what could not be executed in a container that runs.
+const NOT_EXECUTED: u8 = 126;
+
 pub(crate) const COMMAND: Command = Command {
     name: "exec",
     spellings: &["wharf container exec", "wharf exec"],
@@ -91,17 +94,27 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 
 static EMPTY: String = String::new();
 
-/// Docker's words: `OCI runtime exec failed: exec failed: unable to start container process: ...`.
+/// Docker's words, on stderr and not among the output, and its exit codes.
 fn failed(error: &wharf_engine::EngineError) -> anyhow::Error {
     let Some(wharf_runtime::LaunchError::Failed { text, exit_code }) = error.cause().downcast_ref()
     else {
         return anyhow::anyhow!("Error response from daemon: {error}");
     };
-    Failure {
-        exit_code: *exit_code,
-        text: format!(
+    // Whom it is to run as is found by Docker before there is a process.
+    let text = if text.starts_with("unable to find ") {
+        text.clone()
+    } else {
+        format!(
             "OCI runtime exec failed: exec failed: unable to start container process: {text}: unknown"
-        ),
+        )
+    };
+    Failure {
+        exit_code: if *exit_code == NOT_RUN {
+            NOT_EXECUTED
+        } else {
+            *exit_code
+        },
+        text,
     }
     .into()
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use wharf_runtime::{LogEntry, LogReader, OutputStream};
 use wharf_template::units::parse_docker_timestamp;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Flag, Matches, Positionals, Run, quoted};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::formatting::Moment;
 use crate::session::Session;
@@ -59,8 +59,10 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let moment = Moment::present().zoned();
     let time = |flag: &Flag| {
         let text = matches.some_text(flag);
-        text.map(|text| parse_docker_timestamp(text, &moment))
+        let parsed = text.map(|text| parse_docker_timestamp(text, &moment));
+        parsed
             .transpose()
+            .map_err(|error| anyhow::anyhow!("invalid value for {}: {error}", quoted(flag.name)))
     };
     let wanted = Wanted {
         since: time(&SINCE)?,

@@ -23,6 +23,7 @@ mod restart;
 mod run;
 mod run_flags;
 pub(crate) mod run_options;
+pub(crate) mod run_values;
 pub(crate) mod start;
 mod stats;
 mod step;

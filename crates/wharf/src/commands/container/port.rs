@@ -51,8 +51,9 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
             }
         })
         .collect();
-    if let Some(port) = wanted.filter(|_| lines.is_empty()) {
-        anyhow::bail!("no public port '{port}' published for {name}");
+    if wanted.is_some() && lines.is_empty() {
+        let port = matches.argument(1);
+        anyhow::bail!("Error: No public port '{port}' published for {name}");
     }
     lines.sort();
     for line in lines {

@@ -17,9 +17,10 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    session
-        .engine()
-        .rename_container(matches.argument(0), matches.argument(1))
-        .found_by_daemon()?;
+    let (name, new) = (matches.argument(0), matches.argument(1));
+    let renamed = session.engine().rename_container(name, new);
+    if let Err(failure) = renamed.found_by_daemon() {
+        anyhow::bail!("{failure}\nError: failed to rename container named {name}");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,13 @@
 //! `wharf run`: a container is made and started, and its streams are connected with ours.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use wharf_engine::{Container, EngineError, ErrorKind};
 use wharf_runtime::{AttachEnd, AttachOptions, MonitorClientError, attach, parse_detach_keys};
 
 use super::create::create;
-use super::run_flags::{DETACH, DETACH_KEYS, RUN_FLAGS, SIG_PROXY};
+use super::run_flags::{ATTACH, DETACH, DETACH_KEYS, RUN_FLAGS, SIG_PROXY};
 use super::run_options::create_request;
 use crate::arguments::{Command, Matches, Positionals, Run};
 use crate::exit::Failure;
@@ -31,16 +32,17 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let detached = matches.is_set(&DETACH);
-    let outcome = create_request(matches, detached).and_then(|request| {
-        if detached {
-            anyhow::ensure!(
-                !request.config.attach_stdin,
-                "conflicting options: cannot specify both --attach and --detach"
-            );
-        }
-        create(session, matches, request)
-    });
-    let container = outcome.map_err(|error| not_run(&error))?;
+    anyhow::ensure!(
+        !detached || matches.list(&ATTACH).is_empty(),
+        "conflicting options: cannot specify both --attach and --detach"
+    );
+    let request = create_request(matches, detached).map_err(|error| not_run(&error))?;
+    // A container that could not be attached to is not made.
+    anyhow::ensure!(
+        !(request.config.tty && request.config.attach_stdin) || std::io::stdin().is_terminal(),
+        "the input device is not a TTY"
+    );
+    let container = create(session, matches, request).map_err(|error| not_run(&error))?;
     if detached {
         let started = start_detached(session, &container);
         started.map_err(|error| failed_to_start(session, &container, &error))?;
@@ -58,10 +60,6 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         detach_keys: parse_detach_keys(keys)?,
         start: true,
     };
-    anyhow::ensure!(
-        !(config.tty && config.attach_stdin) || std::io::IsTerminal::is_terminal(&std::io::stdin()),
-        "the input device is not a TTY"
-    );
     let mut monitor = session
         .engine()
         .start_monitor(&container)
@@ -119,10 +117,9 @@ pub(super) fn failed_to_start(
         tracing::warn!(error = %second, "a container that could not be started cannot be removed");
     }
     let (text, exit_code) = match error {
-        StartError::Monitor(MonitorClientError::Failed { text, exit_code }) => (
-            format!("failed to create task for container: {text}"),
-            *exit_code,
-        ),
+        StartError::Monitor(MonitorClientError::Failed { text, exit_code }) => {
+            (not_started(text), *exit_code)
+        }
         StartError::Monitor(error) => (error.to_string(), NOT_RUN),
         StartError::Engine(error) => (error.to_string(), NOT_RUN),
     };
@@ -133,6 +130,14 @@ pub(super) fn failed_to_start(
         ),
     }
     .into()
+}
+
+/// Docker's words around what a container's first process said. Who it is to run as is found by Docker before that.
+pub(super) fn not_started(text: &str) -> String {
+    if text.starts_with("unable to find ") {
+        return text.to_owned();
+    }
+    format!("failed to create task for container: {text}")
 }
 
 /// What went wrong before there was a container.

@@ -1,17 +1,21 @@
 //! The options of `run` and `create`: docker's names, letters and words.
 
+use super::mount_option::parse_mount;
+use super::run_values as values;
 use crate::arguments::Flag;
 
 pub(super) const ADD_HOST: Flag =
-    Flag::list("add-host", "Add a custom host-to-IP mapping (host:ip)");
+    Flag::list("add-host", "Add a custom host-to-IP mapping (host:ip)")
+        .checked_by(values::extra_host);
 pub(super) const ANNOTATION: Flag = Flag::list(
     "annotation",
     "Add an annotation to the container (passed through to the OCI runtime)",
 )
 .takes("map")
 .default("map[]");
-pub(super) const ATTACH: Flag =
-    Flag::list("attach", "Attach to STDIN, STDOUT or STDERR").letter('a');
+pub(super) const ATTACH: Flag = Flag::list("attach", "Attach to STDIN, STDOUT or STDERR")
+    .letter('a')
+    .checked_by(values::stream);
 pub(super) const CAP_ADD: Flag = Flag::list("cap-add", "Add Linux capabilities");
 pub(super) const CAP_DROP: Flag = Flag::list("cap-drop", "Drop Linux capabilities");
 pub(super) const CGROUPNS: Flag = Flag::text("cgroupns", "Cgroup namespace to use (host|private)");
@@ -26,7 +30,9 @@ pub(super) const CPU_QUOTA: Flag = Flag::number(
 );
 pub(super) const CPU_SHARES: Flag =
     Flag::number("cpu-shares", "CPU shares (relative weight)").letter('c');
-pub(super) const CPUS: Flag = Flag::text("cpus", "Number of CPUs").takes("decimal");
+pub(super) const CPUS: Flag = Flag::text("cpus", "Number of CPUs")
+    .takes("decimal")
+    .checked_by(|text| values::nano_cpus(text).map(drop));
 pub(super) const CPUSET_CPUS: Flag =
     Flag::text("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)");
 pub(super) const CPUSET_MEMS: Flag =
@@ -43,15 +49,19 @@ pub(super) const DETACH_KEYS: Flag = Flag::text(
 pub(super) const DEVICE: Flag = Flag::list("device", "Add a host device to the container");
 pub(super) const DISABLE_CONTENT_TRUST: Flag =
     Flag::switch("disable-content-trust", "Skip image verification").default("true");
-pub(super) const DNS: Flag = Flag::list("dns", "Set custom DNS servers");
+pub(super) const DNS: Flag =
+    Flag::list("dns", "Set custom DNS servers").checked_by(values::name_server);
 pub(super) const DNS_OPTION: Flag = Flag::list("dns-option", "Set DNS options");
-pub(super) const DNS_SEARCH: Flag = Flag::list("dns-search", "Set custom DNS search domains");
+pub(super) const DNS_SEARCH: Flag =
+    Flag::list("dns-search", "Set custom DNS search domains").checked_by(values::search_domain);
 pub(super) const DOMAINNAME: Flag = Flag::text("domainname", "Container NIS domain name");
 pub(super) const ENTRYPOINT: Flag = Flag::text(
     "entrypoint",
     "Overwrite the default ENTRYPOINT of the image",
 );
-pub(super) const ENV: Flag = Flag::list("env", "Set environment variables").letter('e');
+pub(super) const ENV: Flag = Flag::list("env", "Set environment variables")
+    .letter('e')
+    .checked_by(values::variable);
 pub(super) const ENV_FILE: Flag = Flag::list("env-file", "Read in a file of environment variables");
 pub(super) const EXPOSE: Flag = Flag::list("expose", "Expose a port or a range of ports");
 pub(super) const GROUP_ADD: Flag = Flag::list("group-add", "Add additional groups to join");
@@ -61,7 +71,8 @@ pub(super) const HEALTH_INTERVAL: Flag = Flag::text(
     "Time between running the check (ms|s|m|h)",
 )
 .takes("duration")
-.default("0s");
+.default("0s")
+.checked_by(|text| values::nanoseconds(text).map(drop));
 pub(super) const HEALTH_RETRIES: Flag = Flag::number(
     "health-retries",
     "Consecutive failures needed to report unhealthy",
@@ -71,14 +82,16 @@ pub(super) const HEALTH_START_INTERVAL: Flag = Flag::text(
     "Time between running the check during the start period (ms|s|m|h)",
 )
 .takes("duration")
-.default("0s");
-pub(super) const HEALTH_START_PERIOD: Flag = Flag::text("health-start-period", "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)").takes("duration").default("0s");
+.default("0s")
+.checked_by(|text| values::nanoseconds(text).map(drop));
+pub(super) const HEALTH_START_PERIOD: Flag = Flag::text("health-start-period", "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)").takes("duration").default("0s").checked_by(|text| values::nanoseconds(text).map(drop));
 pub(super) const HEALTH_TIMEOUT: Flag = Flag::text(
     "health-timeout",
     "Maximum time to allow one check to run (ms|s|m|h)",
 )
 .takes("duration")
-.default("0s");
+.default("0s")
+.checked_by(|text| values::nanoseconds(text).map(drop));
 pub(super) const HOSTNAME: Flag = Flag::text("hostname", "Container host name").letter('h');
 pub(super) const INIT: Flag = Flag::switch(
     "init",
@@ -88,7 +101,9 @@ pub(super) const INTERACTIVE: Flag =
     Flag::switch("interactive", "Keep STDIN open even if not attached").letter('i');
 pub(super) const IP: Flag = Flag::text("ip", "IPv4 address (e.g., 172.30.100.104)");
 pub(super) const IPC: Flag = Flag::text("ipc", "IPC mode to use");
-pub(super) const LABEL: Flag = Flag::list("label", "Set meta data on a container").letter('l');
+pub(super) const LABEL: Flag = Flag::list("label", "Set meta data on a container")
+    .letter('l')
+    .checked_by(values::label);
 pub(super) const LABEL_FILE: Flag =
     Flag::list("label-file", "Read in a line delimited file of labels");
 pub(super) const LOG_DRIVER: Flag = Flag::text("log-driver", "Logging driver for the container");
@@ -99,16 +114,20 @@ pub(super) const MAC_ADDRESS: Flag = Flag::text(
 );
 pub(super) const MEMORY: Flag = Flag::text("memory", "Memory limit")
     .takes("bytes")
-    .letter('m');
-pub(super) const MEMORY_RESERVATION: Flag =
-    Flag::text("memory-reservation", "Memory soft limit").takes("bytes");
+    .letter('m')
+    .checked_by(|text| values::size(text).map(drop));
+pub(super) const MEMORY_RESERVATION: Flag = Flag::text("memory-reservation", "Memory soft limit")
+    .takes("bytes")
+    .checked_by(|text| values::size(text).map(drop));
 pub(super) const MEMORY_SWAP: Flag = Flag::text(
     "memory-swap",
     "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
 )
-.takes("bytes");
-pub(super) const MOUNT: Flag =
-    Flag::list("mount", "Attach a filesystem mount to the container").takes("mount");
+.takes("bytes")
+.checked_by(|text| values::size_of_swap(text).map(drop));
+pub(super) const MOUNT: Flag = Flag::list("mount", "Attach a filesystem mount to the container")
+    .takes("mount")
+    .checked_by(|text| parse_mount(text).map(drop));
 pub(super) const NAME: Flag = Flag::text("name", "Assign a name to the container");
 pub(super) const NETWORK: Flag =
     Flag::list("network", "Connect a container to a network").takes("network");
@@ -157,7 +176,9 @@ pub(super) const RM: Flag = Flag::switch(
     "Automatically remove the container and its associated anonymous volumes when it exits",
 );
 pub(super) const SECURITY_OPT: Flag = Flag::list("security-opt", "Security Options");
-pub(super) const SHM_SIZE: Flag = Flag::text("shm-size", "Size of /dev/shm").takes("bytes");
+pub(super) const SHM_SIZE: Flag = Flag::text("shm-size", "Size of /dev/shm")
+    .takes("bytes")
+    .checked_by(|text| values::size(text).map(drop));
 pub(super) const SIG_PROXY: Flag =
     Flag::switch("sig-proxy", "Proxy received signals to the process").default("true");
 pub(super) const STOP_SIGNAL: Flag = Flag::text("stop-signal", "Signal to stop the container");
@@ -165,12 +186,14 @@ pub(super) const STOP_TIMEOUT: Flag =
     Flag::number("stop-timeout", "Timeout (in seconds) to stop a container");
 pub(super) const SYSCTL: Flag = Flag::list("sysctl", "Sysctl options")
     .takes("map")
-    .default("map[]");
+    .default("map[]")
+    .checked_by(values::sysctl);
 pub(super) const TMPFS: Flag = Flag::list("tmpfs", "Mount a tmpfs directory");
 pub(super) const TTY: Flag = Flag::switch("tty", "Allocate a pseudo-TTY").letter('t');
 pub(super) const ULIMIT: Flag = Flag::list("ulimit", "Ulimit options")
     .takes("ulimit")
-    .default("[]");
+    .default("[]")
+    .checked_by(|text| values::ulimit(text).map(drop));
 pub(super) const USER: Flag =
     Flag::text("user", "Username or UID (format: <name|uid>[:<group|gid>])").letter('u');
 pub(super) const USERNS: Flag = Flag::text("userns", "User namespace to use");

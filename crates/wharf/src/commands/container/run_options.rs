@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 
 use wharf_engine::{
     ContainerConfig, CreateRequest, DeviceMapping, HostConfig, LogConfig, RestartPolicyConfig,
-    UlimitConfig, parse_size,
 };
 use wharf_oci::HealthConfig;
-use wharf_template::units::parse_go_duration;
 
 use super::mount_option::parse_mount;
-use super::run_flags as flags;
+use super::{run_flags as flags, run_values as values};
 use crate::arguments::{Flag, Matches, quoted};
 use crate::environment::Environment;
 
@@ -24,19 +22,13 @@ pub(super) fn create_request(matches: &Matches, detached: bool) -> anyhow::Resul
         name: matches.some_text(&flags::NAME).map(str::to_owned),
         config: config(matches, detached)?,
         host_config: host_config(matches)?,
+        platform: None,
     })
 }
 
 fn config(matches: &Matches, detached: bool) -> anyhow::Result<ContainerConfig> {
     let attached = matches.list(&flags::ATTACH);
     let attaches = |name: &str| attached.iter().any(|one| one.eq_ignore_ascii_case(name));
-    for one in attached {
-        let known = ["stdin", "stdout", "stderr"];
-        anyhow::ensure!(
-            known.iter().any(|name| one.eq_ignore_ascii_case(name)),
-            "valid streams are STDIN, STDOUT and STDERR"
-        );
-    }
     let interactive = matches.is_set(&flags::INTERACTIVE);
     let all = attached.is_empty() && !detached;
     let attach_stdin = attaches("stdin") || (all && interactive);
@@ -88,13 +80,19 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         .cloned()
         .collect();
     let network = matches.list(&flags::NETWORK).last();
+    check_modes(matches)?;
+    let restart_policy = restart_policy(matches.text(&flags::RESTART))?;
+    anyhow::ensure!(
+        !matches.is_set(&flags::RM) || restart_policy.name == "no",
+        "conflicting options: cannot specify both --restart and --rm"
+    );
     Ok(HostConfig {
         binds: (!binds.is_empty()).then_some(binds),
         container_id_file: text(&flags::CIDFILE),
         log_config: log_config(matches)?,
         network_mode: network.cloned().unwrap_or_else(|| "default".to_owned()),
         port_bindings: super::ports::bindings(matches.list(&flags::PUBLISH))?,
-        restart_policy: restart_policy(matches.text(&flags::RESTART))?,
+        restart_policy,
         auto_remove: matches.is_set(&flags::RM),
         volumes_from: some(&flags::VOLUMES_FROM),
         cap_add: some(&flags::CAP_ADD),
@@ -103,7 +101,7 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         dns: matches.list(&flags::DNS).to_vec(),
         dns_options: matches.list(&flags::DNS_OPTION).to_vec(),
         dns_search: matches.list(&flags::DNS_SEARCH).to_vec(),
-        extra_hosts: extra_hosts(matches)?,
+        extra_hosts: some(&flags::ADD_HOST),
         group_add: some(&flags::GROUP_ADD),
         ipc_mode: text(&flags::IPC),
         pid_mode: text(&flags::PID),
@@ -113,40 +111,64 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         security_opt: security_options(matches)?,
         tmpfs: temporary(matches),
         uts_mode: text(&flags::UTS),
-        shm_size: bytes(matches, &flags::SHM_SIZE)?,
+        shm_size: value_of(matches, &flags::SHM_SIZE, values::size)?,
         sysctls: pairs(matches.list(&flags::SYSCTL)),
         oom_score_adj: i32::try_from(matches.number(&flags::OOM_SCORE_ADJ)).unwrap_or(i32::MAX),
         cpu_shares: matches.number(&flags::CPU_SHARES),
-        memory: bytes(matches, &flags::MEMORY)?,
-        nano_cpus: nano_cpus(matches.text(&flags::CPUS))?,
+        memory: value_of(matches, &flags::MEMORY, values::size)?,
+        nano_cpus: nano_cpus(matches)?,
         cpu_period: matches.number(&flags::CPU_PERIOD),
         cpu_quota: matches.number(&flags::CPU_QUOTA),
         cpuset_cpus: text(&flags::CPUSET_CPUS),
         cpuset_mems: text(&flags::CPUSET_MEMS),
         devices: devices(matches.list(&flags::DEVICE))?,
-        memory_reservation: bytes(matches, &flags::MEMORY_RESERVATION)?,
-        memory_swap: bytes(matches, &flags::MEMORY_SWAP)?,
+        memory_reservation: value_of(matches, &flags::MEMORY_RESERVATION, values::size)?,
+        memory_swap: value_of(matches, &flags::MEMORY_SWAP, values::size_of_swap)?,
         oom_kill_disable: matches.is_set(&flags::OOM_KILL_DISABLE).then_some(true),
         init: matches
             .is_given(&flags::INIT)
             .then(|| matches.is_set(&flags::INIT)),
         pids_limit: Some(matches.number(&flags::PIDS_LIMIT)).filter(|limit| *limit != 0),
-        ulimits: ulimits(matches.list(&flags::ULIMIT))?,
-        mounts: matches
-            .list(&flags::MOUNT)
-            .iter()
-            .map(|text| parse_mount(text))
-            .collect::<anyhow::Result<_>>()?,
+        ulimits: values_of(matches, &flags::ULIMIT, values::ulimit)?,
+        mounts: values_of(matches, &flags::MOUNT, parse_mount)?,
+        annotations: pairs(matches.list(&flags::ANNOTATION)),
         masked_paths: None,
         readonly_paths: None,
     })
+}
+
+/// Modes that Docker's client looks at itself.
+fn check_modes(matches: &Matches) -> anyhow::Result<()> {
+    for (flag, modes, kind) in [
+        (&flags::PID, &["", "host"][..], "PID"),
+        (&flags::UTS, &["", "host"], "UTS"),
+        (&flags::USERNS, &["", "host"], "USER"),
+        (&flags::CGROUPNS, &["", "host", "private"], "CGROUP"),
+    ] {
+        let mode = matches.text(flag);
+        let of_other = kind == "PID"
+            && mode
+                .strip_prefix("container:")
+                .is_some_and(|other| !other.is_empty());
+        anyhow::ensure!(
+            modes.contains(&mode) || of_other,
+            "--{}: invalid {kind} mode",
+            flag.name
+        );
+    }
+    Ok(())
 }
 
 /// `-e NAME=value`, `-e NAME` for the value that it has here, and files of such lines.
 pub(super) fn variables(matches: &Matches) -> anyhow::Result<Vec<String>> {
     let mut variables = Vec::new();
     for file in matches.list(&flags::ENV_FILE) {
-        for line in lines_of(file)? {
+        let lines = lines_of(file);
+        let lines = lines.map_err(|error| match error.to_string() {
+            text if text.starts_with("open ") => error,
+            text => anyhow::anyhow!("invalid env file ({file}): {text}"),
+        })?;
+        for line in lines {
             anyhow::ensure!(
                 !line.starts_with('='),
                 "invalid env file ({file}): no variable name on line '{line}'"
@@ -155,11 +177,6 @@ pub(super) fn variables(matches: &Matches) -> anyhow::Result<Vec<String>> {
         }
     }
     for given in matches.list(&flags::ENV) {
-        anyhow::ensure!(
-            !given.is_empty() && !given.starts_with('='),
-            "invalid argument {} for \"-e, --env\" flag: invalid environment variable: {given}",
-            quoted(given)
-        );
         variables.push(variable(given));
     }
     Ok(variables)
@@ -194,10 +211,16 @@ fn pairs(texts: &[String]) -> BTreeMap<String, String> {
 /// Lines that say something: neither empty ones nor remarks.
 fn lines_of(file: &str) -> anyhow::Result<Vec<String>> {
     use std::io::Read as _;
-    let opened =
-        std::fs::File::open(file).map_err(|error| anyhow::anyhow!("open {file}: {error}"))?;
+    let opened = std::fs::File::open(file).map_err(|error| {
+        anyhow::anyhow!("open {file}: {}", crate::output_file::plain_reason(&error))
+    })?;
     let mut text = String::new();
-    opened.take(FILE_LIMIT_BYTES).read_to_string(&mut text)?;
+    opened
+        .take(FILE_LIMIT_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| {
+            anyhow::anyhow!("read {file}: {}", crate::output_file::plain_reason(&error))
+        })?;
     let text = text.trim_start_matches('\u{feff}');
     let lines = text.lines().map(str::trim_start);
     Ok(lines
@@ -223,12 +246,9 @@ fn exposed_ports(
 
 fn healthcheck(matches: &Matches) -> anyhow::Result<Option<HealthConfig>> {
     let span = |flag: &Flag| -> anyhow::Result<i64> {
-        let parsed = parse_go_duration(matches.text(flag));
-        let span = parsed.map_err(|error| {
-            anyhow::anyhow!("invalid argument for \"--{}\" flag: {error}", flag.name)
-        })?;
-        anyhow::ensure!(!span.is_negative(), "--{} cannot be negative", flag.name);
-        Ok(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
+        let span = value_of(matches, flag, values::nanoseconds)?;
+        anyhow::ensure!(span >= 0, "--{} cannot be negative", flag.name);
+        Ok(span)
     };
     let given = [
         &flags::HEALTH_CMD,
@@ -282,47 +302,31 @@ pub(super) fn restart_policy(text: &str) -> anyhow::Result<RestartPolicyConfig> 
             anyhow::anyhow!("invalid restart policy format: maximum retry count must be an integer")
         })?,
     };
-    anyhow::ensure!(
-        maximum_retry_count == 0 || name == "on-failure",
-        "invalid restart policy: maximum retry count cannot be used with restart policy '{name}'"
-    );
     Ok(RestartPolicyConfig {
         name: if name.is_empty() { "no" } else { name }.to_owned(),
         maximum_retry_count,
     })
 }
 
-/// `--add-host`.
-pub(crate) fn extra_hosts(matches: &Matches) -> anyhow::Result<Option<Vec<String>>> {
-    let hosts = matches.list(&flags::ADD_HOST);
-    for host in hosts {
-        let parts = host.split_once('=').or_else(|| host.split_once(':'));
-        let (name, address) = parts.unwrap_or((host, ""));
-        let plain = address.trim_start_matches('[').trim_end_matches(']');
-        anyhow::ensure!(
-            !name.is_empty() && parts.is_some(),
-            "bad format for add-host: {}",
-            quoted(host)
-        );
-        anyhow::ensure!(
-            address == "host-gateway" || plain.parse::<std::net::IpAddr>().is_ok(),
-            "invalid IP address in add-host: {}",
-            quoted(address)
-        );
-    }
-    Ok(Some(hosts.to_vec()).filter(|hosts| !hosts.is_empty()))
-}
-
 /// A seccomp profile is read here, since it is a file of whoever calls.
 fn security_options(matches: &Matches) -> anyhow::Result<Option<Vec<String>>> {
     let mut options = matches.list(&flags::SECURITY_OPT).to_vec();
     for option in &mut options {
+        let alone = matches!(option.as_str(), "no-new-privileges" | "writable-cgroups");
+        anyhow::ensure!(
+            alone || option.contains(['=', ':']),
+            "Invalid --security-opt: {}",
+            quoted(option)
+        );
         if let Some(file) = option
             .strip_prefix("seccomp=")
             .filter(|value| !matches!(*value, "unconfined" | "builtin"))
         {
             let text = std::fs::read_to_string(file).map_err(|error| {
-                anyhow::anyhow!("opening seccomp profile ({file}) failed: {error}")
+                anyhow::anyhow!(
+                    "opening seccomp profile ({file}) failed: open {file}: {}",
+                    crate::output_file::plain_reason(&error)
+                )
             })?;
             *option = format!("seccomp={text}");
         }
@@ -338,45 +342,30 @@ fn temporary(matches: &Matches) -> BTreeMap<String, String> {
     matches.list(&flags::TMPFS).iter().map(pair).collect()
 }
 
-/// A size, 0 if there is none; -1 where no limit is asked for.
-pub(crate) fn bytes(matches: &Matches, flag: &Flag) -> anyhow::Result<i64> {
-    let text = matches.text(flag);
-    if text.is_empty() {
-        return Ok(0);
-    }
-    if text == "-1" {
-        return Ok(-1);
-    }
-    let size = parse_size(text).and_then(|size| i64::try_from(size).ok());
-    size.ok_or_else(|| {
-        anyhow::anyhow!(
-            "invalid argument {} for \"{}\" flag: invalid size: '{text}'",
-            quoted(text),
-            flag.spelled()
-        )
-    })
+/// The value of an option, which was checked when the command line was read.
+pub(crate) fn value_of<T>(
+    matches: &Matches,
+    flag: &Flag,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> anyhow::Result<T> {
+    read(matches.text(flag)).map_err(anyhow::Error::msg)
 }
 
-/// `1.5` processors as billionths.
-pub(super) fn nano_cpus(text: &str) -> anyhow::Result<i64> {
-    if text.is_empty() {
-        return Ok(0);
+/// The values of an option that may be given many times, as [`value_of`].
+pub(crate) fn values_of<T>(
+    matches: &Matches,
+    flag: &Flag,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> anyhow::Result<Vec<T>> {
+    let read = |text: &String| read(text).map_err(anyhow::Error::msg);
+    matches.list(flag).iter().map(read).collect()
+}
+
+fn nano_cpus(matches: &Matches) -> anyhow::Result<i64> {
+    if matches.is_given(&flags::CPUS) {
+        return value_of(matches, &flags::CPUS, values::nano_cpus);
     }
-    let invalid = || {
-        anyhow::anyhow!(
-            "invalid argument {} for \"--cpus\" flag: failed to parse {text} as a rational number",
-            quoted(text)
-        )
-    };
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    anyhow::ensure!(fraction.len() <= 9, "value is too precise");
-    let digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
-        return Err(invalid());
-    }
-    format!("{whole}{fraction:0<9}")
-        .parse()
-        .map_err(|_too_large| invalid())
+    Ok(0)
 }
 
 fn devices(texts: &[String]) -> anyhow::Result<Vec<DeviceMapping>> {
@@ -388,7 +377,8 @@ fn devices(texts: &[String]) -> anyhow::Result<Vec<DeviceMapping>> {
             [path, mode] if is_mode(mode) => (path, path, mode),
             [outside, inside] => (outside, inside, "rwm"),
             [outside, inside, mode] if is_mode(mode) => (outside, inside, mode),
-            _ => anyhow::bail!("invalid device specification: {text}"),
+            [_, _, mode] => anyhow::bail!("bad mode specified: {mode}"),
+            _ => anyhow::bail!("bad format for path: {text}"),
         };
         anyhow::ensure!(inside.starts_with('/'), "{inside} is not an absolute path");
         Ok(DeviceMapping {
@@ -398,34 +388,4 @@ fn devices(texts: &[String]) -> anyhow::Result<Vec<DeviceMapping>> {
         })
     };
     texts.iter().map(device).collect()
-}
-
-/// `nofile=1024:2048`.
-pub(crate) fn ulimits(texts: &[String]) -> anyhow::Result<Vec<UlimitConfig>> {
-    let ulimit = |text: &String| {
-        let invalid = || {
-            anyhow::anyhow!(
-                "invalid argument {} for \"--ulimit\" flag: invalid ulimit argument: {text}",
-                quoted(text)
-            )
-        };
-        let (name, values) = text.split_once('=').ok_or_else(invalid)?;
-        let (soft, hard) = values.split_once(':').unwrap_or((values, values));
-        let number = |text: &str| match text {
-            "unlimited" => Ok(-1),
-            text => text.parse::<i64>().map_err(|_no_number| invalid()),
-        };
-        let (soft, hard) = (number(soft)?, number(hard)?);
-        anyhow::ensure!(
-            hard == -1 || (soft != -1 && soft <= hard),
-            "invalid argument {} for \"--ulimit\" flag: ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}",
-            quoted(text)
-        );
-        Ok(UlimitConfig {
-            name: name.to_owned(),
-            hard,
-            soft,
-        })
-    };
-    texts.iter().map(ulimit).collect()
 }

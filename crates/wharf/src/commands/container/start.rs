@@ -49,10 +49,9 @@ pub(crate) fn start(session: &Session, name: &str) -> Result<(), EngineError> {
 fn said(container: &Container, error: StartError) -> EngineError {
     match error {
         StartError::Engine(error) => error,
-        StartError::Monitor(MonitorClientError::Failed { text, .. }) => EngineError::new(
-            ErrorKind::Invalid,
-            format!("failed to create task for container: {text}"),
-        ),
+        StartError::Monitor(MonitorClientError::Failed { text, .. }) => {
+            EngineError::new(ErrorKind::Invalid, super::run::not_started(&text))
+        }
         StartError::Monitor(error) => EngineError::new(
             ErrorKind::Internal,
             format!("cannot start container {}: {error}", container.record.id),

@@ -8,7 +8,8 @@ use super::run_flags::{
     CPU_PERIOD, CPU_QUOTA, CPU_SHARES, CPUS, CPUSET_CPUS, CPUSET_MEMS, MEMORY, MEMORY_RESERVATION,
     PIDS_LIMIT,
 };
-use super::run_options::{bytes, nano_cpus, restart_policy};
+use super::run_options::{restart_policy, value_of};
+use super::run_values::{nano_cpus, size, size_of_swap};
 use super::words::for_each;
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::session::Session;
@@ -17,7 +18,8 @@ const MEMORY_SWAP: Flag = Flag::text(
     "memory-swap",
     "Swap limit equal to memory plus swap: -1 to enable unlimited swap",
 )
-.takes("bytes");
+.takes("bytes")
+.checked_by(|text| size_of_swap(text).map(drop));
 const RESTART: Flag = Flag::text("restart", "Restart policy to apply when a container exits");
 
 const FLAGS: &[Flag] = &[
@@ -63,17 +65,16 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 fn request(matches: &Matches) -> anyhow::Result<UpdateRequest> {
     let number = |flag: &Flag| matches.is_given(flag).then(|| matches.number(flag));
     let text = |flag: &Flag| matches.some_text(flag).map(str::to_owned);
-    let size = |flag: &Flag| -> anyhow::Result<Option<i64>> {
+    let given = |flag: &Flag, read: fn(&str) -> Result<i64, String>| {
         let given = matches.is_given(flag);
-        given.then(|| bytes(matches, flag)).transpose()
+        given.then(|| value_of(matches, flag, read)).transpose()
     };
-    let cpus = matches.some_text(&CPUS);
     let restart = matches.some_text(&RESTART);
     Ok(UpdateRequest {
-        memory: size(&MEMORY)?,
-        memory_swap: size(&MEMORY_SWAP)?,
-        memory_reservation: size(&MEMORY_RESERVATION)?,
-        nano_cpus: cpus.map(nano_cpus).transpose()?,
+        memory: given(&MEMORY, size)?,
+        memory_swap: given(&MEMORY_SWAP, size_of_swap)?,
+        memory_reservation: given(&MEMORY_RESERVATION, size)?,
+        nano_cpus: given(&CPUS, nano_cpus)?,
         cpu_period: number(&CPU_PERIOD),
         cpu_quota: number(&CPU_QUOTA),
         cpu_shares: number(&CPU_SHARES),
