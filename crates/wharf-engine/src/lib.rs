@@ -22,10 +22,11 @@ pub use builds::{
     FilesTarget, NamedContext, RunSettings,
 };
 pub use containers::{
-    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerNetwork, ContainerRecord,
-    ContainerStats, CreateRequest, DeviceMapping, ExecRequest, HostConfig, LogConfig, MountConfig,
-    MountPoint, PortPlace, RestartPolicyConfig, StepRequest, UlimitConfig, UpdateRequest, Volume,
-    described_volume, machine_memory, parse_size, volume_bytes,
+    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles, ContainerNetwork,
+    ContainerRecord, ContainerStats, CreateRequest, DeviceMapping, ExecRequest, HostConfig,
+    LogConfig, MountConfig, MountPoint, PathStat, PortPlace, RestartPolicyConfig, StepRequest,
+    UlimitConfig, UpdateRequest, Volume, described_volume, machine_memory, parse_size,
+    volume_bytes,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

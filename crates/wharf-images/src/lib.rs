@@ -69,7 +69,7 @@ pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
 pub use scratch::ScratchFolder;
 pub use snapshots::{
     LayerTrees, MountError, MountMode, Mounted, MountsError, NamespaceError, UnmountError,
-    enter_mount_namespace, enter_user_namespace,
+    enter_mount_namespace, enter_user_namespace, mount_memory,
 };
 pub use store::{Access, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
 pub use usage::{DiskUsage, UsageError};

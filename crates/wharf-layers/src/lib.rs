@@ -7,6 +7,7 @@
 //!   and computes its diff ID;
 //! - [`Overlay`] shows several unpacked layers as one tree;
 //! - [`archive_tree`] makes an archive of a tree, a layer where that is what overlayfs wrote;
+//! - [`extract_archive`] unpacks an archive into a folder that is in use, and [`archive_named`] makes one of what is there: `cp`;
 //! - [`remove_tree`](remove_tree()) deletes what was unpacked;
 //! - [`Limits`] bound everything that an archive from outside decides.
 //!
@@ -14,6 +15,7 @@
 
 mod apply;
 mod compression;
+mod extract;
 mod limits;
 mod overlay;
 mod remove_tree;
@@ -25,6 +27,7 @@ pub use apply::{
     REMEMBERED_XATTR, RememberedEntry, RememberedMetadata, apply_layer,
 };
 pub use compression::{Compression, Compressor, Decompressor, MAGIC_BYTES, detect};
+pub use extract::{ExtractError, ExtractOptions, ExtractPlace, Ownership, extract_archive};
 pub use limits::{LimitExceeded, Limits};
 pub use overlay::{Overlay, OverlayError, OverlayUpper};
 pub use remove_tree::remove_tree;
@@ -32,4 +35,4 @@ pub use tar::{
     Device, Entry, EntryContent, EntryKind, SparseSegment, TarError, TarReader, TarWriter,
     Timestamp, Xattr,
 };
-pub use tree_entries::{Removal, TreeEntry, TreeKind, archive_tree, for_each_entry};
+pub use tree_entries::{Removal, TreeEntry, TreeKind, archive_named, archive_tree, for_each_entry};

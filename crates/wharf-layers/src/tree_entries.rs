@@ -86,6 +86,32 @@ pub fn archive_tree<W: Write>(
     })
 }
 
+/// Writes what has the name `name` in `folder`, with everything below it, under the name `called`: what `cp` carries. Whole seconds are
+/// told, as Docker tells them. The archive is not ended.
+pub fn archive_named<W: Write>(
+    folder: impl AsFd,
+    kind: TreeKind,
+    name: &OsStr,
+    called: &[u8],
+    writer: &mut TarWriter<W>,
+) -> io::Result<()> {
+    let name = CString::new(name.as_bytes())?;
+    let mut visit = |mut found: TreeEntry| {
+        found.entry.modified.nanoseconds = 0;
+        match found.content {
+            Some(content) => writer.append(&found.entry, content),
+            None => writer.append_bytes(&found.entry, &[]),
+        }
+    };
+    let mut walk = Walk {
+        kind,
+        wanted: &|_| true,
+        visit: &mut visit,
+        links: HashMap::new(),
+    };
+    walk.entry(folder.as_fd(), &name, called.to_vec(), 0)
+}
+
 struct Walk<'a> {
     kind: TreeKind,
     wanted: &'a dyn Fn(&[u8]) -> bool,
@@ -132,8 +158,9 @@ impl Walk<'_> {
                 self.visit_folder(&opened, &stat, &path, depth)
             }
             FileType::RegularFile => {
-                let opened =
-                    rustix::fs::openat(folder, name, flags | OFlags::RDONLY, Mode::empty())?;
+                // Nobody waits for the other end, should somebody have put a pipe there meanwhile.
+                let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK;
+                let opened = rustix::fs::openat(folder, name, flags, Mode::empty())?;
                 self.visit_file(opened, &stat, path)
             }
             FileType::Symlink => {

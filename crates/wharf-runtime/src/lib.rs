@@ -11,6 +11,7 @@ mod attach;
 mod capabilities;
 pub mod cgroups;
 mod client;
+mod container_root;
 mod exec;
 mod exec_streams;
 mod frames;
@@ -40,6 +41,7 @@ pub use attach::{
 };
 pub use capabilities::{Capability, CapabilitySet, UnknownCapability};
 pub use client::{MonitorClient, MonitorClientError};
+pub use container_root::{mount_in_root, open_running_root};
 pub use exec::{ExecTarget, exec};
 pub use exec_streams::connect_exec;
 pub use launch::{ChildIo, LaunchError, Launched, launch};
@@ -53,8 +55,8 @@ pub use spec::{
     NamespaceChoice, NamespaceSpec, ProcessSpec, Propagation, RootSpec, SeccompChoice,
 };
 pub use state::{
-    ContainerFolder, ContainerState, FolderError, HealthResult, HealthState, RunLock, STATE_FORMAT,
-    Status,
+    ContainerFolder, ContainerState, FilesLock, FolderError, HealthResult, HealthState, RunLock,
+    STATE_FORMAT, Status,
 };
 pub use step::{StepOrder, StepProcess, run_step};
 pub use user_namespace::{

@@ -132,6 +132,13 @@ pub struct RunLock {
     _file: File,
 }
 
+/// The right to change the files of a container that nobody runs: given back when it is dropped, or when the process ends.
+#[derive(Debug)]
+pub struct FilesLock {
+    _files: RunLock,
+    _writers: File,
+}
+
 impl Default for ContainerState {
     fn default() -> Self {
         Self {
@@ -192,19 +199,47 @@ impl ContainerFolder {
 
     /// Takes the right to run the container; `None` if it runs.
     pub fn try_lock(&self) -> Result<Option<RunLock>, FolderError> {
-        let path = self.0.join("lock");
+        let (file, path) = self.open_lock("lock")?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(RunLock { _file: file })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io_error(&path)(error.into())),
+        }
+    }
+
+    /// Takes the right to change the files of a container from outside, and waits for others who do; `None` if somebody runs it.
+    pub fn lock_files(&self) -> Result<Option<FilesLock>, FolderError> {
+        let (writers, path) = self.open_lock("writers.lock")?;
+        rustix::io::retry_on_intr(|| flock(&writers, FlockOperation::LockExclusive))
+            .map_err(|error| io_error(&path)(error.into()))?;
+        let (file, path) = self.open_lock("files.lock")?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(FilesLock {
+                _writers: writers,
+                _files: RunLock { _file: file },
+            })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io_error(&path)(error.into())),
+        }
+    }
+
+    /// Waits until nobody changes the container's files from outside, and keeps others from it.
+    pub(crate) fn share_files(&self) -> Result<RunLock, FolderError> {
+        let (file, path) = self.open_lock("files.lock")?;
+        rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockShared))
+            .map_err(|error| io_error(&path)(error.into()))?;
+        Ok(RunLock { _file: file })
+    }
+
+    fn open_lock(&self, name: &str) -> Result<(File, PathBuf), FolderError> {
+        let path = self.0.join(name);
         let opened = File::options()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
             .open(&path);
-        let file = opened.map_err(io_error(&path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(RunLock { _file: file })),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(io_error(&path)(error.into())),
-        }
+        Ok((opened.map_err(io_error(&path))?, path))
     }
 
     /// Waits until nobody runs the container.

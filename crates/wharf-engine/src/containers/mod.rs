@@ -9,6 +9,7 @@ mod control;
 mod create;
 mod devices;
 mod exec;
+mod files;
 mod inspect;
 mod logs;
 mod mounts;
@@ -38,6 +39,7 @@ pub use config::{
 };
 pub use create::CreateRequest;
 pub use exec::ExecRequest;
+pub use files::{ContainerFiles, PathStat};
 pub use inspect::described_volume;
 pub(crate) use names::new_id;
 pub use networks::ContainerNetwork;

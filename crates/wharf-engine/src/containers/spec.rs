@@ -559,7 +559,7 @@ pub(crate) fn memory_mount(target: &str, size_bytes: Option<u64>) -> MountSpec {
     }
 }
 
-fn mount_spec(mount: &MountPoint) -> Result<MountSpec, EngineError> {
+pub(super) fn mount_spec(mount: &MountPoint) -> Result<MountSpec, EngineError> {
     if mount.kind == "tmpfs" {
         return temporary(mount);
     }

@@ -5,5 +5,5 @@ mod namespace;
 mod table;
 
 pub use mounts::{LayerTrees, MountError, MountMode, Mounted, UnmountError};
-pub use namespace::{NamespaceError, enter_mount_namespace, enter_user_namespace};
+pub use namespace::{NamespaceError, enter_mount_namespace, enter_user_namespace, mount_memory};
 pub use table::MountsError;

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::path::Path;
 
-use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount_change};
 use rustix::thread::UnshareFlags;
 
 /// Why no namespace could be made.
@@ -66,6 +67,18 @@ pub fn enter_mount_namespace() -> Result<(), NamespaceError> {
     let entered = rustix::thread::unshare(UnshareFlags::NEWNS);
     entered.map_err(|error| NamespaceError::Mount(error.into()))?;
     keep_mounts_inside()
+}
+
+/// Mounts a small file system at `target` that lives in memory, and goes with the namespace: for one of those above.
+pub fn mount_memory(target: &Path) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    Ok(rustix::mount::mount(
+        "wharf",
+        target,
+        "tmpfs",
+        flags,
+        c"mode=700,size=4m",
+    )?)
 }
 
 fn keep_mounts_inside() -> Result<(), NamespaceError> {

@@ -48,6 +48,11 @@ impl InitError {
         Self { exit_code, ..self }
     }
 
+    /// What failed.
+    pub(crate) fn text(self) -> String {
+        self.text
+    }
+
     /// Tells the launcher; the exit code for it.
     pub(crate) fn tell(self, socket: &OwnedFd) -> u8 {
         let failure = StartFailure {

@@ -12,4 +12,5 @@ mod tree;
 pub(crate) use first_process::{InitError, during, run, run_inside};
 use first_process::{NOT_EXECUTABLE, NOT_FOUND, die_with_launcher};
 pub(crate) use identity::become_root_inside;
+pub(crate) use mounts::mount;
 pub(crate) use reaper::exit_code;

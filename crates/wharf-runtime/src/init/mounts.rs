@@ -22,7 +22,7 @@ const MS_SLAVE: u64 = 1 << 19;
 const MS_SHARED: u64 = 1 << 20;
 
 /// Mounts it below `root`.
-pub(super) fn mount(root: &OwnedFd, mount: &MountSpec) -> Result<(), InitError> {
+pub(crate) fn mount(root: &OwnedFd, mount: &MountSpec) -> Result<(), InitError> {
     match &mount.what {
         MountSource::Bind {
             source,

@@ -85,6 +85,8 @@ pub fn run_monitor(
     host: &mut dyn MonitorHost,
 ) -> Result<(), MonitorError> {
     let lock = folder.try_lock()?.ok_or(MonitorError::Running)?;
+    // Whoever copies files into the container that does not run yet is waited for.
+    let _files = folder.share_files()?;
     let mut monitor = Monitor::new(folder, first, host, lock)?;
     while !monitor.is_done() {
         monitor.turn()?;

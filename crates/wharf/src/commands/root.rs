@@ -112,6 +112,7 @@ pub(crate) static ROOT: Command = Command {
         container::alone::ATTACH,
         container::alone::COMMIT,
         program::completion::COMMAND,
+        container::alone::CP,
         container::alone::CREATE,
         container::alone::DIFF,
         container::alone::EXPORT,

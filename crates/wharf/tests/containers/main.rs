@@ -2,6 +2,7 @@
 
 mod boot;
 mod changes;
+mod copy;
 mod fixture;
 mod inspect;
 mod isolation;

@@ -133,6 +133,55 @@ fn an_ordinary_user_commits_and_exports() {
 }
 
 #[test]
+fn an_ordinary_user_copies_files() {
+    let Some(containers) = store_of_nobody() else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    let file = sandbox.work().join("file");
+    testkit::write(&file, "content");
+    if rustix::process::geteuid().is_root() {
+        give_away(&file);
+    }
+    let cp = |from: &Path, to: &Path| {
+        let command = wharf(sandbox, &["cp"]).arg(from).arg(to);
+        command.run().success().text()
+    };
+    let begin = ["--name", "one", "--network", "none", "-v", "kept:/volume"];
+    let sleep = ["busybox", "sleep", "1000"];
+    let words = [&["create"][..], &begin, &sleep].concat();
+    wharf(sandbox, &words).run().success();
+    for (target, back) in [("one:/tmp/x", "resting"), ("one:/volume", "volume")] {
+        cp(&file, Path::new(target));
+        let from = if target == "one:/volume" {
+            "one:/volume/file"
+        } else {
+            target
+        };
+        cp(Path::new(from), &sandbox.work().join(back));
+    }
+    wharf(sandbox, &["start", "one"]).run().success();
+    let owners = [
+        "exec",
+        "one",
+        "stat",
+        "-c",
+        "%u:%g",
+        "/tmp/x",
+        "/volume/file",
+    ];
+    let text = wharf(sandbox, &owners).run().success().text();
+    assert_eq!(text, "0:0\n0:0\n");
+    cp(&file, Path::new("one:/tmp/y"));
+    cp(Path::new("one:/tmp/y"), &sandbox.work().join("running"));
+    for name in ["resting", "volume", "running"] {
+        let copied = sandbox.work().join(name);
+        assert_eq!(std::fs::read_to_string(&copied).unwrap(), "content");
+    }
+    wharf(sandbox, &["rm", "--force", "one"]).run().success();
+}
+
+#[test]
 fn an_ordinary_user_runs_containers() {
     let Some(containers) = store_of_nobody() else {
         return;

@@ -10,6 +10,7 @@ pub(crate) const COMMAND: Command = Command {
     subcommands: &[
         alone::ATTACH,
         alone::COMMIT,
+        alone::CP,
         alone::CREATE,
         alone::DIFF,
         alone::EXEC,

@@ -2,6 +2,8 @@
 
 mod attach;
 mod commit;
+mod cp;
+mod cp_paths;
 mod create;
 mod diff;
 mod exec;
@@ -39,14 +41,14 @@ pub(crate) use group::COMMAND;
 /// The commands that stand alone too: `wharf run`.
 pub(crate) mod alone {
     pub(crate) use super::{
-        attach::COMMAND as ATTACH, commit::COMMAND as COMMIT, create::COMMAND as CREATE,
-        diff::COMMAND as DIFF, exec::COMMAND as EXEC, export::COMMAND as EXPORT,
-        inspect::COMMAND as INSPECT, kill::COMMAND as KILL, list::COMMAND as LIST,
-        logs::COMMAND as LOGS, monitor::COMMAND as MONITOR, pause::COMMAND as PAUSE,
-        port::COMMAND as PORT, prune::COMMAND as PRUNE, remove::COMMAND as REMOVE,
-        rename::COMMAND as RENAME, restart::COMMAND as RESTART, run::COMMAND as RUN,
-        start::COMMAND as START, stats::COMMAND as STATS, step::COMMAND as STEP,
-        stop::COMMAND as STOP, top::COMMAND as TOP, unpause::COMMAND as UNPAUSE,
-        update::COMMAND as UPDATE, wait::COMMAND as WAIT,
+        attach::COMMAND as ATTACH, commit::COMMAND as COMMIT, cp::COMMAND as CP,
+        create::COMMAND as CREATE, diff::COMMAND as DIFF, exec::COMMAND as EXEC,
+        export::COMMAND as EXPORT, inspect::COMMAND as INSPECT, kill::COMMAND as KILL,
+        list::COMMAND as LIST, logs::COMMAND as LOGS, monitor::COMMAND as MONITOR,
+        pause::COMMAND as PAUSE, port::COMMAND as PORT, prune::COMMAND as PRUNE,
+        remove::COMMAND as REMOVE, rename::COMMAND as RENAME, restart::COMMAND as RESTART,
+        run::COMMAND as RUN, start::COMMAND as START, stats::COMMAND as STATS,
+        step::COMMAND as STEP, stop::COMMAND as STOP, top::COMMAND as TOP,
+        unpause::COMMAND as UNPAUSE, update::COMMAND as UPDATE, wait::COMMAND as WAIT,
     };
 }
