@@ -18,8 +18,10 @@ mod system;
 mod telling;
 
 pub use builds::{
-    BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
-    FilesTarget, NamedContext, RunSettings,
+    AnnotationPlace, ArchiveTarget, Attestations, BuildFailure, BuildOutcome, BuildRequest,
+    BuildSink, BuiltImage, ContextSource, DockerfileSource, FilesTarget, ImageAnnotation,
+    ImageAnnotationError, ImageShape, ImageTarget, LayerCompression, NamedContext,
+    ProvenanceOptions, RunSettings,
 };
 pub use containers::{
     ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles, ContainerNetwork,

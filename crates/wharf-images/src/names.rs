@@ -120,6 +120,22 @@ impl ImageStore {
         })
     }
 
+    /// Says that whoever keeps a parent keeps its children: what an index leads to besides the image that is recorded. All of
+    /// it must be under a lease until a name leads there.
+    pub fn remember_contents(
+        &self,
+        edges: &[(wharf_oci::Digest, Vec<wharf_oci::Digest>)],
+    ) -> Result<(), RecordsError> {
+        self.shared.records.write(Durability::Durable, |session| {
+            for (parent, children) in edges {
+                for child in children {
+                    session.put_edge(parent, child)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// What `name`, with its tag or its digest, points to.
     pub fn name(&self, name: &Reference) -> Result<Option<NameRecord>, RecordsError> {
         self.shared.records.read(|session| session.name(name))

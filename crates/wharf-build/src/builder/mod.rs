@@ -11,6 +11,7 @@ mod key;
 mod layer;
 mod remote;
 mod run;
+mod squash;
 mod stage;
 
 pub use error::{BuildError, StepError};
@@ -19,4 +20,5 @@ pub use key::KeyFields;
 pub use layer::Times;
 pub use remote::{Fetched, RemoteError, RemoteSources};
 pub use run::{RunChanges, RunError, RunRequest, StepRunner};
+pub use squash::{Squash, squash};
 pub use stage::{BuildInput, BuildOptions, BuiltLayer, BuiltStage, build};

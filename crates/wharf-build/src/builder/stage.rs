@@ -19,7 +19,7 @@ use crate::copy::{
     Destination, Filters, LayerEntry, Owner, Placement, place, place_directory, resolve_owner,
     select,
 };
-use crate::plan::{Action, LayerRef, Plan, PlannedStage, PlannedStep, StageBase};
+use crate::plan::{Action, ImageDraft, LayerRef, Plan, PlannedStage, PlannedStep, StageBase};
 use crate::tree::{FileTree, LayersTree};
 
 /// How many entries a step is compared with to say what changed.
@@ -93,6 +93,8 @@ pub struct BuiltStage {
     pub layers: Vec<BuiltLayer>,
     /// The config of its image.
     pub config: ImageConfig,
+    /// What the config is made of, besides layers and times.
+    pub image: ImageDraft,
     /// The time of everything new in it.
     pub times: Times,
 }
@@ -141,6 +143,7 @@ pub fn build(input: BuildInput<'_>) -> Result<BuiltStage, BuildError> {
     let config = stage.image.document(&created, &work.diff_ids());
     Ok(BuiltStage {
         config: config.map_err(|error| StepError::from(error).at(stage.lines))?,
+        image: stage.image.clone(),
         layers: work.layers,
         times: work.times,
     })

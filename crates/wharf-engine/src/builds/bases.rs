@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use wharf_build::builder::BuildEvents;
 use wharf_build::plan::{BaseImage, BaseNeed, LayerRef};
-use wharf_images::{ImageRecord, ImageStore, Lease};
+use wharf_images::{ImageStore, Lease, NameRecord, ResolvedBy};
 use wharf_oci::{
-    Digest, ImageConfig, ManifestDigest, ParsedManifest, PlatformMatcher, RawManifest,
+    Digest, ImageConfig, Manifest, ManifestDigest, ParsedManifest, PlatformMatcher, RawManifest,
 };
 use wharf_transfer::{ErrorKind, EventSink, TransferEvent};
 
@@ -24,12 +24,8 @@ impl Engine {
         events: &BuildEvents,
     ) -> Result<Arc<BaseImage>, EngineError> {
         let running = events.start(format!("[internal] load metadata for {}", need.reference));
-        let found = self.found_or_pulled(need, pull).await;
-        let base = found.and_then(|image| {
-            let store = self.store()?;
-            keep(store, lease, &image)?;
-            base_of(store, need, &image)
-        });
+        let found = self.found_or_pulled(need, pull, lease).await;
+        let base = found.map(|found| found.into_base(need));
         match base {
             Ok(base) => {
                 running.done();
@@ -52,8 +48,9 @@ impl Engine {
         &self,
         need: &BaseNeed,
         pull: bool,
-    ) -> Result<ImageRecord, EngineError> {
-        if !pull && let Some(found) = self.fitting(need)? {
+        lease: &Lease,
+    ) -> Result<FoundBase, EngineError> {
+        if !pull && let Some(found) = self.fitting(need, lease)? {
             return Ok(found);
         }
         let request = PullRequest {
@@ -61,72 +58,142 @@ impl Engine {
             platform: Some(need.platform.clone()),
         };
         let nobody: EventSink = Arc::new(|_event: TransferEvent| ());
+        let before = self.store()?.name(&need.reference).map_err(classify)?;
         self.pull(&request, &nobody).await?;
-        self.fitting(need)?.ok_or_else(|| {
+        let found = self.fitting(need, lease)?;
+        if let Some(before) = before {
+            self.give_back(&before)?;
+        }
+        found.ok_or_else(|| {
             let text = format!("{} is not there for {}", need.reference, need.platform);
             failure(ErrorKind::NotFound, text)
         })
     }
 
-    /// The image of the store, if there is one for that platform.
-    fn fitting(&self, need: &BaseNeed) -> Result<Option<ImageRecord>, EngineError> {
+    /// A name that stood for the image of this machine's platform stands for it again, if what it names is still the same index:
+    /// another platform was only built upon.
+    fn give_back(&self, before: &NameRecord) -> Result<(), EngineError> {
+        let store = self.store()?;
+        let now = store.name(&before.name).map_err(classify)?;
+        let is_same = now.is_some_and(|now| {
+            now.target.digest == before.target.digest && now.image != before.image
+        });
+        if is_same && store.image(before.image).map_err(classify)?.is_some() {
+            let (target, manifest) = (&before.target, before.manifest);
+            store
+                .set_name(&before.name, target, manifest, before.image)
+                .map_err(classify)?;
+        }
+        Ok(())
+    }
+
+    /// The image of the store, if there is one for that platform: the one that the name stands for, or another one of the index
+    /// that the name leads to.
+    fn fitting(&self, need: &BaseNeed, lease: &Lease) -> Result<Option<FoundBase>, EngineError> {
         let store = self.store()?;
         let by_name = store.resolve_text(&need.reference.to_string());
         let found = match by_name.or_else(|_no_name| store.resolve_text(&need.written)) {
-            Ok(found) => found.image,
+            Ok(found) => found,
             Err(_not_here) => return Ok(None),
         };
-        let rank = PlatformMatcher::only(&need.platform).rank(&found.platform);
+        let matcher = PlatformMatcher::only(&need.platform);
+        let platform = &found.image.platform;
         // an image without a platform is one that says nothing against this one
-        let says_nothing = found.platform.os.is_empty();
-        Ok(Some(found).filter(|_| rank.is_some() || says_nothing))
+        if matcher.rank(platform).is_some() || platform.os.is_empty() {
+            return FoundBase::read(store, lease, found.image.manifest).map(Some);
+        }
+        let ResolvedBy::Name(name) = found.by else {
+            return Ok(None);
+        };
+        let Ok(bytes) = store.blobs().read_document(&name.target.digest) else {
+            return Ok(None);
+        };
+        let (kind, algorithm) = (&name.target.media_type, name.target.digest.algorithm());
+        let raw = RawManifest::new(bytes, Some(kind), algorithm).map_err(classify)?;
+        let ParsedManifest::Index(index) = raw.parse().map_err(classify)? else {
+            return Ok(None);
+        };
+        let Some(child) = index.choose(&matcher) else {
+            return Ok(None);
+        };
+        let child = ManifestDigest::new(child.digest);
+        if !is_whole(store, child)? {
+            return Ok(None);
+        }
+        FoundBase::read(store, lease, child).map(Some)
     }
 }
 
-/// Keeps the image's content as long as the build goes on.
-fn keep(store: &ImageStore, lease: &Lease, image: &ImageRecord) -> Result<(), EngineError> {
-    let mut digests: Vec<Digest> = vec![*image.manifest.digest(), image.config];
-    for layer in &image.layers {
-        digests.push(*layer.diff_id.digest());
-        let blobs = store.blobs_of_layer(layer.diff_id).map_err(classify)?;
-        digests.extend(blobs.iter().map(|blob| blob.digest));
-    }
-    lease.protect(&digests).map_err(classify)
-}
-
-fn base_of(
-    store: &ImageStore,
-    need: &BaseNeed,
-    image: &ImageRecord,
-) -> Result<BaseImage, EngineError> {
+/// Whether everything that a manifest names is in the store.
+fn is_whole(store: &ImageStore, manifest: ManifestDigest) -> Result<bool, EngineError> {
     let blobs = store.blobs();
-    let config = blobs.read_document(&image.config).map_err(classify)?;
-    let config = ImageConfig::parse(config).map_err(classify)?;
-    let layers = manifest_layers(store, image.manifest)?;
-    if layers.len() != config.diff_ids().len() {
-        let text = format!(
-            "{} is damaged: run `wharf system check --repair`",
-            need.reference
-        );
-        return Err(failure(ErrorKind::Corrupt, text));
+    let is_here = |digest: &Digest| -> Result<bool, EngineError> {
+        Ok(blobs.contains(digest).map_err(classify)?.is_some())
+    };
+    if !is_here(manifest.digest())? {
+        return Ok(false);
     }
-    let layers = config
-        .diff_ids()
-        .iter()
-        .zip(layers)
-        .map(|(diff_id, blob)| LayerRef {
-            diff_id: *diff_id,
-            blob,
-        });
-    let digest = image.manifest;
-    Ok(BaseImage {
-        shown: match need.reference.digest() {
-            Some(_) => need.reference.to_string(),
-            None => format!("{}@{digest}", need.reference),
-        },
-        layers: layers.collect(),
-        config,
-    })
+    let parsed = parsed_manifest(store, manifest)?;
+    for part in parsed.layers.iter().chain([&parsed.config]) {
+        if !is_here(&part.digest)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// An image of the store, under the build's lease.
+struct FoundBase {
+    manifest: ManifestDigest,
+    config: ImageConfig,
+    layers: Vec<LayerRef>,
+}
+
+impl FoundBase {
+    fn read(
+        store: &ImageStore,
+        lease: &Lease,
+        manifest: ManifestDigest,
+    ) -> Result<Self, EngineError> {
+        let parsed = parsed_manifest(store, manifest)?;
+        let bytes = store.blobs().read_document(&parsed.config.digest);
+        let config = ImageConfig::parse(bytes.map_err(classify)?).map_err(classify)?;
+        if parsed.layers.len() != config.diff_ids().len() {
+            let text = format!("{manifest} is damaged: run `wharf system check --repair`");
+            return Err(failure(ErrorKind::Corrupt, text));
+        }
+        let mut digests: Vec<Digest> = vec![*manifest.digest(), parsed.config.digest];
+        let mut layers = Vec::new();
+        for (diff_id, blob) in config.diff_ids().iter().zip(parsed.layers) {
+            digests.extend([*diff_id.digest(), blob.digest]);
+            layers.push(LayerRef {
+                diff_id: *diff_id,
+                blob,
+            });
+        }
+        lease.protect(&digests).map_err(classify)?;
+        for layer in &layers {
+            store
+                .remember_layer_blob(&layer.blob, layer.diff_id)
+                .map_err(classify)?;
+        }
+        Ok(Self {
+            manifest,
+            config,
+            layers,
+        })
+    }
+
+    fn into_base(self, need: &BaseNeed) -> BaseImage {
+        BaseImage {
+            shown: match need.reference.digest() {
+                Some(_) => need.reference.to_string(),
+                None => format!("{}@{}", need.reference, self.manifest),
+            },
+            layers: self.layers,
+            config: self.config,
+        }
+    }
 }
 
 /// The blobs of the layers that a manifest of the store names.
@@ -134,13 +201,17 @@ pub(crate) fn manifest_layers(
     store: &ImageStore,
     digest: ManifestDigest,
 ) -> Result<Vec<wharf_oci::Descriptor>, EngineError> {
+    Ok(parsed_manifest(store, digest)?.layers)
+}
+
+fn parsed_manifest(store: &ImageStore, digest: ManifestDigest) -> Result<Manifest, EngineError> {
     let bytes = store
         .blobs()
         .read_document(digest.digest())
         .map_err(classify)?;
     let raw = RawManifest::new(bytes, None, digest.digest().algorithm()).map_err(classify)?;
     match raw.parse().map_err(classify)? {
-        ParsedManifest::Manifest(manifest) => Ok(manifest.layers),
+        ParsedManifest::Manifest(manifest) => Ok(*manifest),
         ParsedManifest::Index(_) => {
             let text = format!("{digest} is an index where a manifest should be");
             Err(failure(ErrorKind::Corrupt, text))

@@ -4,26 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use wharf_build::builder::{
-    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, build,
+    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, build, squash,
 };
 use wharf_build::check::{CheckReport, CheckRequest, check};
 use wharf_build::dockerfile::Lines;
 use wharf_build::plan::{Bases, ContextKind, Plan, PlanRequest, Planned, plan};
 use wharf_build::tree::FileTree;
 use wharf_images::{ImageStore, Lease};
-use wharf_oci::Platform;
+use wharf_oci::{Platform, PlatformMatcher};
 use wharf_transfer::ErrorKind;
 
+use super::assemble::{BuiltPlatform, Place, Predicates, assemble};
 use super::context::{
     FoundDockerfile, IgnoreFile, archive_tree, dockerfile_in, dockerfile_of_folder, folder_tree,
     ignore_file,
 };
 use super::export::export;
-use super::record::{manifest_of, record};
+use super::provenance::{BuildStory, provenance};
+use super::record::{manifest_of_layers, record};
 use super::remote::{Asking, asking};
 use super::request::{
-    BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
-    FilesTarget, NamedContext,
+    BuildFailure, BuildOutcome, BuildRequest, BuildSink, BuiltImage, ContextSource,
+    DockerfileSource, FilesTarget, NamedContext,
 };
 use super::run::Runner;
 use crate::blocking;
@@ -32,6 +34,34 @@ use crate::error::{EngineError, classify, failure};
 
 /// Rounds in which base images bring triggers that need more of them.
 const MAXIMUM_ROUNDS: usize = 100;
+
+/// What the walk has with it.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    request: &'a BuildRequest,
+    sources: &'a Sources,
+    store: &'a ImageStore,
+    lease: &'a Arc<Lease>,
+    events: &'a Arc<BuildEvents>,
+}
+
+/// Tells what the plan warns of, and ends the build if findings shall.
+fn told(plan: &Plan, report: &CheckReport, events: &BuildEvents) -> Result<(), EngineError> {
+    for (lines, text) in &plan.warnings {
+        let line = lines.first;
+        events.tell(BuildEvent::Warning(format!("{text} (line {line})")));
+    }
+    if report.fails && !report.findings.is_empty() {
+        let rules: Vec<&str> = report
+            .findings
+            .iter()
+            .map(|found| found.rule.name())
+            .collect();
+        let text = format!("lint violation found for rules: {}", rules.join(", "));
+        return Err(failure(ErrorKind::Invalid, text));
+    }
+    Ok(())
+}
 
 /// What a build works on.
 struct Sources {
@@ -54,60 +84,213 @@ impl Engine {
         let lease = Arc::new(store.lease("build").map_err(classify)?);
         let events = Arc::new(BuildEvents::new(Arc::clone(sink)));
         let mut request = request;
+        let address = match &request.context {
+            ContextSource::Git(address) | ContextSource::Url(address) => Some(address.clone()),
+            _ => None,
+        };
         let sources = self.sources(&mut request, &store, &events).await?;
-        let file = sources.dockerfile.clone();
         let report = self.checked(&request, &sources);
-        let mut planned = self.planned(&request, &sources, &lease, &events).await?;
-        request.run.apply(&mut planned);
-        for (lines, text) in &planned.warnings {
-            let line = lines.first;
-            events.tell(BuildEvent::Warning(format!("{text} (line {line})")));
+        let work = Work {
+            request: &request,
+            sources: &sources,
+            store: &store,
+            lease: &lease,
+            events: &events,
+        };
+        let began = store.clock().now();
+        let mut builts = Vec::new();
+        let mut plans = Vec::new();
+        for platform in self.platforms_of(&request) {
+            let plan = self.planned(&work, &platform).await?;
+            if builts.is_empty() {
+                told(&plan, &report, &events)?;
+            }
+            let one = self.built_for(&work, platform, plan.clone()).await?;
+            builts.push(one);
+            plans.push(plan);
         }
-        if report.fails && !report.findings.is_empty() {
-            let rules: Vec<&str> = report
-                .findings
-                .iter()
-                .map(|found| found.rule.name())
-                .collect();
-            let text = format!("lint violation found for rules: {}", rules.join(", "));
-            return Err(failure(ErrorKind::Invalid, text).into());
+        let times = request
+            .options
+            .preserve_times
+            .then(|| (began, store.clock().now()));
+        let stories: Vec<BuildStory<'_>> = builts
+            .iter()
+            .zip(&plans)
+            .map(|(one, plan)| self.story(&work, one, plan, address.as_deref(), times))
+            .collect();
+        let outcome = self.published(&work, &builts, &stories, report)?;
+        for target in &mut request.files {
+            let running = events.start(match target {
+                FilesTarget::Folder { .. } => "exporting to client directory",
+                FilesTarget::Archive(_) => "exporting to client tarball",
+            });
+            export(&store, &builts, target)?;
+            running.done();
         }
-        let named = self.named_trees(&request, &store).await?;
+        Ok(outcome)
+    }
+
+    fn platforms_of(&self, request: &BuildRequest) -> Vec<Platform> {
+        if request.platforms.is_empty() {
+            return vec![self.settings().platform.clone()];
+        }
+        request.platforms.clone()
+    }
+
+    /// Does everything for one platform.
+    async fn built_for(
+        &self,
+        work: &Work<'_>,
+        platform: Platform,
+        mut plan: Plan,
+    ) -> Result<BuiltPlatform, BuildFailure> {
+        let request = work.request;
+        request.run.apply(&mut plan);
+        if request.platforms.len() > 1 {
+            for stage in &mut plan.stages {
+                let shown = format!("{} {}", stage.platform, stage.shown);
+                shown.trim_end().clone_into(&mut stage.shown);
+            }
+        }
         let job = Job {
-            plan: planned,
-            context: sources.context.clone(),
-            named,
+            plan,
+            context: work.sources.context.clone(),
+            named: self.named_trees(request, work.store).await?,
             options: request.options.clone(),
-            store: store.clone(),
-            lease: Arc::clone(&lease),
-            events: Arc::clone(&events),
+            store: work.store.clone(),
+            lease: Arc::clone(work.lease),
+            events: Arc::clone(work.events),
             runner: Runner {
                 engine: Self::new(self.settings().clone()),
                 settings: request.run.clone(),
             },
         };
+        let file = &work.sources.dockerfile;
         let built = self
             .steps(job)
             .await
             .map_err(|(error, lines)| BuildFailure::at(error, lines, &file.bytes, &file.name))?;
-        let manifest = manifest_of(&built)?;
-        if request.keeps_image {
-            record(&store, &lease, &built, &manifest, &request.names, &events)?;
+        let built = match request.squash {
+            None => built,
+            Some(which) => {
+                let running = work.events.start("squashing layers");
+                let threads = request.options.threads;
+                let squashed = squash(built, which, threads, work.store, work.lease);
+                let squashed =
+                    squashed.map_err(|error| failure(ErrorKind::Internal, error.to_string()))?;
+                running.done();
+                squashed
+            }
+        };
+        Ok(BuiltPlatform { platform, built })
+    }
+
+    fn story<'a>(
+        &'a self,
+        work: &Work<'a>,
+        one: &'a BuiltPlatform,
+        plan: &'a Plan,
+        address: Option<&'a str>,
+        times: Option<(jiff::Timestamp, jiff::Timestamp)>,
+    ) -> BuildStory<'a> {
+        let (request, file) = (work.request, &work.sources.dockerfile);
+        BuildStory {
+            plan,
+            platform: &one.platform,
+            build_platform: &self.settings().platform,
+            file: (&file.name, &file.bytes),
+            build_arguments: &request.build_arguments,
+            labels: &request.labels,
+            target: request.target.as_deref(),
+            context: address,
+            no_cache: request.options.no_cache,
+            times,
         }
-        for target in &mut request.files {
-            let running = events.start(match target {
-                FilesTarget::Folder(_) => "exporting to client directory",
-                FilesTarget::Archive(_) => "exporting to client tarball",
-            });
-            export(&store, built.config.diff_ids(), target)?;
-            running.done();
+    }
+
+    /// Makes the images, and gives them their names.
+    fn published(
+        &self,
+        work: &Work<'_>,
+        builts: &[BuiltPlatform],
+        stories: &[BuildStory<'_>],
+        report: CheckReport,
+    ) -> Result<BuildOutcome, EngineError> {
+        let request = work.request;
+        let mut predicates: Vec<Predicates> = Vec::new();
+        for story in stories {
+            let mut said = Predicates::new();
+            if let Some(options) = &request.attestations.provenance {
+                said.push(provenance(story, options));
+            }
+            predicates.push(said);
         }
+        let place = Place {
+            store: work.store,
+            lease: work.lease,
+            limits: &self.settings().limits,
+            threads: request.options.threads,
+        };
+        let matcher = PlatformMatcher::only(&self.settings().platform);
+        let best = builts
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, one)| matcher.rank(&one.platform).unwrap_or(usize::MAX));
+        let (best, primary) =
+            best.ok_or_else(|| failure(ErrorKind::Invalid, "there is no platform to build for"))?;
+        let mut images = Vec::new();
+        for target in &request.images {
+            let running = work.events.start("exporting to image");
+            let made = (|| {
+                let names = &target.names;
+                let assembled = assemble(place, builts, &target.shape, &predicates, names)?;
+                running.status("exporting layers done");
+                let manifest = assembled.manifests.get(best).unwrap_or(&assembled.root);
+                running.status(format!(
+                    "exporting manifest {} done",
+                    assembled.root.digest()
+                ));
+                if target.keeps {
+                    let names = target.names_with_digest(&assembled.root);
+                    let built = &primary.built;
+                    record(work.store, work.lease, built, manifest, &assembled, &names)?;
+                    running.status(format!("writing image {} done", built.config.id()));
+                    for name in &names {
+                        running.status(format!("naming to {name} done"));
+                    }
+                }
+                Ok::<_, EngineError>(BuiltImage {
+                    names: names.clone(),
+                    root: assembled.root,
+                    manifests: assembled.manifests,
+                    shape: target.shape.clone(),
+                })
+            })();
+            match &made {
+                Ok(_) => running.done(),
+                Err(error) => running.failed(error),
+            }
+            images.push(made?);
+        }
+        let manifest = if let Some(image) = images.first() {
+            image.root.descriptor()
+        } else {
+            let layers = primary.built.layers.iter().map(|layer| &layer.layer.blob);
+            manifest_of_layers(&primary.built.config, layers)?.descriptor()
+        };
+        let told = request.attestations.provenance.clone().unwrap_or_default();
         Ok(BuildOutcome {
-            image: built.config.id(),
-            manifest: manifest.descriptor(),
+            image: primary.built.config.id(),
+            manifest,
+            images,
+            provenance: stories
+                .iter()
+                .map(|story| (story.platform.clone(), provenance(story, &told).1))
+                .collect(),
             report,
-            diff_ids: built.config.diff_ids().to_vec(),
-            created: built.times.of_build(),
+            diff_ids: primary.built.config.diff_ids().to_vec(),
+            created: primary.built.times.of_build(),
+            lease: Arc::clone(work.lease),
         })
     }
 
@@ -177,11 +360,6 @@ impl Engine {
         })
     }
 
-    fn platform_of(&self, request: &BuildRequest) -> Platform {
-        let wanted = request.platform.as_ref();
-        wanted.unwrap_or(&self.settings().platform).clone()
-    }
-
     fn checked(&self, request: &BuildRequest, sources: &Sources) -> CheckReport {
         let ignore = sources.ignore.as_ref().map(|found| &found.matcher);
         check(CheckRequest {
@@ -190,18 +368,16 @@ impl Engine {
             target: request.target.as_deref(),
             ignore: ignore.filter(|found| !found.is_empty()),
             build_platform: &self.settings().platform,
-            target_platform: &self.platform_of(request),
+            target_platform: request
+                .platforms
+                .first()
+                .unwrap_or(&self.settings().platform),
         })
     }
 
     /// The plan, once all base images are known.
-    async fn planned(
-        &self,
-        request: &BuildRequest,
-        sources: &Sources,
-        lease: &Lease,
-        events: &BuildEvents,
-    ) -> Result<Plan, BuildFailure> {
+    async fn planned(&self, work: &Work<'_>, platform: &Platform) -> Result<Plan, BuildFailure> {
+        let request = work.request;
         let contexts: BTreeMap<String, ContextKind> = request
             .named
             .iter()
@@ -213,7 +389,7 @@ impl Engine {
                 (name.clone(), kind)
             })
             .collect();
-        let file = &sources.dockerfile;
+        let file = &work.sources.dockerfile;
         let fails = |error, lines| BuildFailure::at(error, lines, &file.bytes, &file.name);
         let mut bases = Bases::new();
         for _ in 0..MAXIMUM_ROUNDS {
@@ -223,7 +399,7 @@ impl Engine {
                 target: request.target.as_deref(),
                 labels: &request.labels,
                 build_platform: &self.settings().platform,
-                target_platform: &self.platform_of(request),
+                target_platform: platform,
                 contexts: &contexts,
                 bases: &bases,
             });
@@ -236,7 +412,9 @@ impl Engine {
                 Planned::Needs(needs) => needs,
             };
             for need in needs {
-                let found = self.base_image(&need, request.pull, lease, events).await;
+                let found = self
+                    .base_image(&need, request.pull, work.lease, work.events)
+                    .await;
                 let base = found.map_err(|error| fails(error, Some(need.lines)))?;
                 bases.insert((need.reference, need.platform), base);
             }

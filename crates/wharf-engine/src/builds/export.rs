@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use wharf_build::tree::{FileTree, LayersTree, Node, NodeKind, join};
 use wharf_images::ImageStore;
-use wharf_layers::{Entry, EntryKind, TarWriter, Xattr};
-use wharf_oci::DiffId;
+use wharf_layers::{Entry, EntryKind, TarWriter, Timestamp, Xattr};
 use wharf_transfer::ErrorKind;
 
+use super::assemble::BuiltPlatform;
 use super::request::FilesTarget;
 use crate::error::{EngineError, classify, failure};
 
@@ -22,18 +22,50 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Writes what the layers hold to where it is wanted.
 pub(super) fn export(
     store: &ImageStore,
-    diff_ids: &[DiffId],
+    builts: &[BuiltPlatform],
     target: &mut FilesTarget,
 ) -> Result<(), EngineError> {
-    let tree = LayersTree::open(store, diff_ids).map_err(classify)?;
+    let mut trees = Vec::new();
+    for one in builts {
+        let tree = LayersTree::open(store, one.built.config.diff_ids()).map_err(classify)?;
+        let name = one.platform.to_string().replace('/', "_");
+        // with several platforms each has a folder of its own
+        trees.push((
+            if builts.len() > 1 {
+                name
+            } else {
+                String::new()
+            },
+            tree,
+        ));
+    }
     match target {
-        FilesTarget::Folder(folder) => {
-            std::fs::create_dir_all(&*folder).map_err(classify)?;
-            to_folder(&tree, b"", folder)
+        FilesTarget::Folder { path, deletes } => {
+            for (name, tree) in &trees {
+                let folder = path.join(name);
+                std::fs::create_dir_all(&folder).map_err(classify)?;
+                to_folder(tree, b"", &folder)?;
+                if *deletes {
+                    remove_others(tree, b"", &folder)?;
+                }
+            }
+            Ok(())
         }
         FilesTarget::Archive(target) => {
             let mut tar = TarWriter::new(io::BufWriter::with_capacity(BUFFER_BYTES, target));
-            to_archive(&tree, b"", &mut tar, &mut HashMap::new())?;
+            for (name, tree) in &trees {
+                let mut writing = Writing {
+                    tar: &mut tar,
+                    prefix: Vec::new(),
+                    names: HashMap::new(),
+                };
+                if !name.is_empty() {
+                    writing.prefix = format!("{name}/").into_bytes();
+                    let entry = Entry::directory(&format!("{name}/"), 0o755, Timestamp::default());
+                    writing.tar.append_bytes(&entry, b"").map_err(classify)?;
+                }
+                to_archive(tree, b"", &mut writing)?;
+            }
             let buffer = tar.finish().map_err(classify)?;
             buffer
                 .into_inner()
@@ -85,6 +117,26 @@ fn to_folder(tree: &dyn FileTree, path: &[u8], folder: &Path) -> Result<(), Engi
     Ok(())
 }
 
+/// Removes what is in the folder and not in the tree.
+fn remove_others(tree: &dyn FileTree, path: &[u8], folder: &Path) -> Result<(), EngineError> {
+    let children: HashMap<Vec<u8>, Node> =
+        tree.children(path).map_err(classify)?.into_iter().collect();
+    for entry in std::fs::read_dir(folder).map_err(classify)? {
+        let entry = entry.map_err(classify)?;
+        let name = entry.file_name();
+        let is_folder = entry.file_type().map_err(classify)?.is_dir();
+        match children.get(name.as_bytes()) {
+            Some(node) if node.is_directory() && is_folder => {
+                remove_others(tree, &join(path, name.as_bytes()), &entry.path())?;
+            }
+            Some(_) => {}
+            None if is_folder => std::fs::remove_dir_all(entry.path()).map_err(classify)?,
+            None => std::fs::remove_file(entry.path()).map_err(classify)?,
+        }
+    }
+    Ok(())
+}
+
 fn permit(path: &Path, node: &Node) -> io::Result<()> {
     let permissions = std::fs::Permissions::from_mode(node.mode);
     std::fs::set_permissions(path, permissions)
@@ -97,11 +149,18 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// An archive that is being written.
+struct Writing<'a, W: Write> {
+    tar: &'a mut TarWriter<W>,
+    /// What stands before every path.
+    prefix: Vec<u8>,
+    names: Names,
+}
+
 fn to_archive<W: Write>(
     tree: &dyn FileTree,
     path: &[u8],
-    tar: &mut TarWriter<W>,
-    names: &mut Names,
+    writing: &mut Writing<'_, W>,
 ) -> Result<(), EngineError> {
     for (name, node) in tree.children(path).map_err(classify)? {
         let below = join(path, &name);
@@ -109,7 +168,7 @@ fn to_archive<W: Write>(
             continue;
         };
         let mut entry = Entry {
-            name: below.clone(),
+            name: [writing.prefix.as_slice(), &below].concat(),
             kind,
             mode: node.mode,
             user_id: node.user,
@@ -123,15 +182,15 @@ fn to_archive<W: Write>(
         match node.kind {
             NodeKind::Directory => {
                 entry.name.push(b'/');
-                tar.append_bytes(&entry, b"").map_err(classify)?;
-                to_archive(tree, &below, tar, names)?;
+                writing.tar.append_bytes(&entry, b"").map_err(classify)?;
+                to_archive(tree, &below, writing)?;
             }
             NodeKind::File => {
-                if let Some(first) = first_name(&node, &below, names) {
+                if let Some(first) = first_name(&node, &entry.name, &mut writing.names) {
                     entry.kind = EntryKind::HardLink;
                     entry.link_target = first;
                     entry.size_bytes = 0;
-                    tar.append_bytes(&entry, b"").map_err(classify)?;
+                    writing.tar.append_bytes(&entry, b"").map_err(classify)?;
                     continue;
                 }
                 let opened = tree.open(&below).map_err(classify)?;
@@ -139,7 +198,8 @@ fn to_archive<W: Write>(
                     let name = b"security.capability".to_vec();
                     entry.xattrs.push(Xattr { name, value });
                 }
-                tar.append(&entry, opened.content).map_err(|error| {
+                let written = writing.tar.append(&entry, opened.content);
+                written.map_err(|error| {
                     let name = String::from_utf8_lossy(&below);
                     failure(
                         ErrorKind::Internal,
@@ -147,7 +207,7 @@ fn to_archive<W: Write>(
                     )
                 })?;
             }
-            _ => tar.append_bytes(&entry, b"").map_err(classify)?,
+            _ => writing.tar.append_bytes(&entry, b"").map_err(classify)?,
         }
     }
     Ok(())

@@ -1,11 +1,15 @@
 //! `build`: contexts, base images, and what becomes of the result. What a build does itself is `wharf-build`'s.
 
+mod archive;
+mod assemble;
 mod bases;
 mod build;
 mod compare;
 mod context;
 mod export;
 mod git;
+mod image_target;
+mod provenance;
 mod prune;
 mod record;
 mod remote;
@@ -13,10 +17,16 @@ mod request;
 mod run;
 mod run_settings;
 
+pub use archive::ArchiveTarget;
 pub(crate) use bases::manifest_layers;
+pub use image_target::{
+    AnnotationPlace, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
+    LayerCompression,
+};
+pub use provenance::{Attestations, ProvenanceOptions};
 pub(crate) use record::manifest_of_layers;
 pub use request::{
-    BuildFailure, BuildOutcome, BuildRequest, BuildSink, ContextSource, DockerfileSource,
-    FilesTarget, NamedContext,
+    BuildFailure, BuildOutcome, BuildRequest, BuildSink, BuiltImage, ContextSource,
+    DockerfileSource, FilesTarget, NamedContext,
 };
 pub use run_settings::RunSettings;

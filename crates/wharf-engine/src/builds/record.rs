@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use wharf_build::builder::{BuildEvents, BuiltStage};
+use wharf_build::builder::BuiltStage;
 use wharf_images::{ImageStore, LayerRecord, Lease, NameRecord};
-use wharf_oci::{Descriptor, ImageConfig, Manifest, MediaType, RawManifest, Reference};
+use wharf_oci::{
+    Descriptor, ImageConfig, Manifest, MediaType, ParsedManifest, RawManifest, Reference,
+};
 use wharf_transfer::ErrorKind;
 
+use super::assemble::Assembled;
 use crate::error::{EngineError, classify, failure};
-
-/// The manifest of what was built.
-pub(super) fn manifest_of(built: &BuiltStage) -> Result<RawManifest, EngineError> {
-    let layers = built.layers.iter().map(|layer| &layer.layer.blob);
-    manifest_of_layers(&built.config, layers)
-}
 
 /// The manifest of an image made here. Docker's types, unless a layer of the base is compressed as only OCI knows.
 pub(crate) fn manifest_of_layers<'a>(
@@ -57,7 +54,7 @@ fn docker_type(media_type: &str) -> Option<&'static str> {
     }
 }
 
-fn oci_type(media_type: &str) -> &str {
+pub(super) fn oci_type(media_type: &str) -> &str {
     match media_type {
         MediaType::DOCKER_LAYER => MediaType::OCI_LAYER,
         MediaType::DOCKER_LAYER_GZIP => MediaType::OCI_LAYER_GZIP,
@@ -65,69 +62,58 @@ fn oci_type(media_type: &str) -> &str {
     }
 }
 
-/// Records the image and gives it its names.
+/// Records the image that fits this machine best, and gives it its names. Images for other platforms, and what is said of all, are
+/// kept by the index that the names point to.
 pub(super) fn record(
     store: &ImageStore,
     lease: &Lease,
     built: &BuiltStage,
     manifest: &RawManifest,
+    assembled: &Assembled,
     names: &[Reference],
-    events: &BuildEvents,
 ) -> Result<(), EngineError> {
-    let running = events.start("exporting to image");
-    let recorded = (|| {
-        let layers = layers_of(store, built)?;
-        running.status("exporting layers done");
-        let config = &built.config;
-        let documents = [*config.id().digest(), *manifest.digest().digest()];
-        lease.protect(&documents).map_err(classify)?;
-        let blobs = store.blobs();
-        blobs
-            .put_document(config.id().digest(), config.bytes())
-            .map_err(classify)?;
-        blobs
-            .put_document(manifest.digest().digest(), manifest.bytes())
-            .map_err(classify)?;
-        let updated = store.clock().now();
-        let records: Vec<NameRecord> = names
-            .iter()
-            .map(|name| NameRecord {
-                name: name.clone(),
-                target: manifest.descriptor(),
-                manifest: manifest.digest(),
-                image: config.id(),
-                updated,
-            })
-            .collect();
-        store
-            .record_named_image(manifest, config, &layers, lease, &records)
-            .map_err(classify)?;
-        running.status(format!("writing image {} done", config.id()));
-        for name in names {
-            running.status(format!("naming to {name} done"));
-        }
-        Ok(())
-    })();
-    match &recorded {
-        Ok(()) => running.done(),
-        Err(error) => running.failed(error),
-    }
-    recorded
+    let layers = layers_of(store, built, manifest)?;
+    store
+        .remember_contents(&assembled.edges)
+        .map_err(classify)?;
+    let updated = store.clock().now();
+    let records: Vec<NameRecord> = names
+        .iter()
+        .map(|name| NameRecord {
+            name: name.clone(),
+            target: assembled.root.descriptor(),
+            manifest: manifest.digest(),
+            image: built.config.id(),
+            updated,
+        })
+        .collect();
+    store
+        .record_named_image(manifest, &built.config, &layers, lease, &records)
+        .map_err(classify)?;
+    Ok(())
 }
 
 /// The layers with what they unpack to; those that nobody has looked at yet are unpacked now.
 fn layers_of(
     store: &ImageStore,
     built: &BuiltStage,
+    manifest: &RawManifest,
 ) -> Result<Vec<(Descriptor, LayerRecord)>, EngineError> {
-    built
-        .layers
-        .iter()
-        .map(|layer| {
+    let ParsedManifest::Manifest(parsed) = manifest.parse().map_err(classify)? else {
+        let text = format!(
+            "{} is an index where a manifest should be",
+            manifest.digest()
+        );
+        return Err(failure(ErrorKind::Internal, text));
+    };
+    let diff_ids = built.config.diff_ids().iter();
+    diff_ids
+        .zip(parsed.layers)
+        .map(|(diff_id, blob)| {
             let record = store
-                .ensure_layer(layer.layer.diff_id)
+                .ensure_layer(*diff_id)
                 .map_err(|error| failure(ErrorKind::Internal, error.to_string()))?;
-            Ok((layer.layer.blob.clone(), record))
+            Ok((blob, record))
         })
         .collect()
 }

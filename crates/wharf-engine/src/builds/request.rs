@@ -6,12 +6,15 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_build::builder::{BuildEvent, BuildOptions};
+use wharf_build::builder::{BuildEvent, BuildOptions, Squash};
 use wharf_build::check::{CheckReport, excerpt};
 use wharf_build::dockerfile::Lines;
 use wharf_build::tree::Modes;
-use wharf_oci::{Descriptor, ImageId, Platform, Reference};
+use wharf_images::Lease;
+use wharf_oci::{Descriptor, ImageId, Platform, RawManifest, Reference};
 
+use super::image_target::{ImageShape, ImageTarget};
+use super::provenance::Attestations;
 use super::run_settings::RunSettings;
 use crate::error::EngineError;
 
@@ -32,14 +35,16 @@ pub struct BuildRequest {
     pub target: Option<String>,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
-    /// `--platform`.
-    pub platform: Option<Platform>,
+    /// `--platform`; the machine's if there is none.
+    pub platforms: Vec<Platform>,
     /// `--pull`: ask registries for base images even if they are here.
     pub pull: bool,
-    /// `--tag`.
-    pub names: Vec<Reference>,
-    /// Whether the image is recorded in the store.
-    pub keeps_image: bool,
+    /// The images that are made of the result.
+    pub images: Vec<ImageTarget>,
+    /// What is said of them.
+    pub attestations: Attestations,
+    /// Whether layers become one.
+    pub squash: Option<Squash>,
     /// Folders and archives that get the files of the result.
     pub files: Vec<FilesTarget>,
     /// What becomes of the permissions of files in a context.
@@ -58,8 +63,13 @@ impl fmt::Debug for BuildRequest {
 
 /// What gets the files of a result.
 pub enum FilesTarget {
-    /// A folder; what is there and not in the result stays.
-    Folder(PathBuf),
+    /// A folder.
+    Folder {
+        /// Where it is.
+        path: PathBuf,
+        /// Whether what is there and not in the result goes.
+        deletes: bool,
+    },
     /// An archive.
     Archive(Box<dyn Write + Send>),
 }
@@ -81,7 +91,7 @@ pub enum ContextSource {
 impl fmt::Debug for FilesTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Folder(_) => "Folder",
+            Self::Folder { .. } => "Folder",
             Self::Archive(_) => "Archive",
         })
     }
@@ -126,16 +136,35 @@ pub enum NamedContext {
 /// What came of a build.
 #[derive(Debug, Clone)]
 pub struct BuildOutcome {
-    /// The image.
+    /// The image of the platform that fits this machine best.
     pub image: ImageId,
-    /// Its manifest.
+    /// Its manifest, or the index over several.
     pub manifest: Descriptor,
+    /// The images, in the order of [`BuildRequest::images`].
+    pub images: Vec<BuiltImage>,
+    /// How the image of each platform was built: SLSA provenance.
+    pub provenance: Vec<(Platform, serde_json::Value)>,
     /// What the build checks say.
     pub report: CheckReport,
     /// The layers of the result, from the base up.
     pub diff_ids: Vec<wharf_oci::DiffId>,
     /// The time of everything new in it.
     pub created: jiff::Timestamp,
+    /// Keeps what no name keeps, as long as somebody works with it.
+    pub lease: Arc<Lease>,
+}
+
+/// An image that a build has made. All of it is in the store.
+#[derive(Debug, Clone)]
+pub struct BuiltImage {
+    /// Its names.
+    pub names: Vec<Reference>,
+    /// What the names point to: a manifest, or an index.
+    pub root: RawManifest,
+    /// The manifest of each platform.
+    pub manifests: Vec<RawManifest>,
+    /// How it was written.
+    pub shape: ImageShape,
 }
 
 /// A build failed.

@@ -23,6 +23,9 @@ const READ_BYTES: usize = 32 << 10;
 const LINE_LIMIT_BYTES: usize = 1 << 20;
 /// What steps are called by themselves (`BuildKit`'s).
 const HOSTNAME: &str = "buildkitsandbox";
+/// What to do about a program that the kernel cannot run.
+const FOREIGN: &str = ": the program is for another processor than this machine's, and nothing is registered to emulate it: \
+     install an emulator (Debian: qemu-user-static and binfmt-support), or run this step in a stage FROM --platform=$BUILDPLATFORM";
 /// Places of every container where something is mounted.
 const MOUNT_POINTS: [&str; 10] = [
     "proc",
@@ -139,7 +142,14 @@ impl StepRunner for Runner {
             Ok(0) => (),
             Ok(code) => return Err(RunError::Failed { command, code }),
             Err(LaunchError::Failed { text, exit_code }) if exit_code > 125 => {
-                return Err(not_started(format!("{text}: exit code: {exit_code}")));
+                let remedy = if text.contains("exec format error") {
+                    FOREIGN
+                } else {
+                    ""
+                };
+                return Err(not_started(format!(
+                    "{text}: exit code: {exit_code}{remedy}"
+                )));
             }
             Err(error) => return Err(not_started(error.to_string())),
         }

@@ -15,6 +15,7 @@ use wharf_transfer::{
 };
 
 use crate::blocking;
+use crate::builds::BuiltImage;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
 use crate::local_endpoint::LocalSource;
@@ -88,6 +89,49 @@ impl Engine {
             outcomes.push(self.push_name(name, events).await?);
         }
         Ok(outcomes)
+    }
+
+    /// Pushes what a build has made to each of its names; with `by_digest` to none of their tags.
+    ///
+    /// # Errors
+    /// If a registry does not take it.
+    pub async fn push_built(
+        &self,
+        image: &BuiltImage,
+        by_digest: bool,
+        events: &EventSink,
+    ) -> Result<(), EngineError> {
+        let store = self.store()?;
+        let concurrency = self.settings().max_concurrent_uploads.max(1);
+        for name in &image.names {
+            refers(name.repository(), events);
+            let client = self.repository(name.repository())?;
+            let tag = name.tag().filter(|_| !by_digest).cloned();
+            let source = LocalSource {
+                store: store.clone(),
+            };
+            let sink = RegistrySink::new(&client, Some(store), tag.clone());
+            let options = CopyOptions {
+                platform: None,
+                concurrency,
+            };
+            let root = image.root.clone();
+            copy_image(&source, &sink, root, &options, events)
+                .await
+                .map_err(without_request)?;
+            let (digest, size) = (
+                *image.root.digest().digest(),
+                image.root.bytes().len() as u64,
+            );
+            let tag = tag.map(|tag| tag.to_string()).unwrap_or_default();
+            events(TransferEvent::Pushed { tag, digest, size });
+            if let Some(known) = store.name(name).map_err(classify)?
+                && known.target.digest == digest
+            {
+                self.remember_digest(&known, &image.root)?;
+            }
+        }
+        Ok(())
     }
 
     async fn push_name(

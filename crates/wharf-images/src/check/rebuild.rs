@@ -127,7 +127,17 @@ impl ImageStore {
             {
                 self.restore_image(blob)
             }
-            _ => Ok(None),
+            // attestations, which an index of an image leads to
+            Ok(ParsedManifest::Manifest(manifest)) => {
+                self.shared.records.write(Durability::Durable, |session| {
+                    for part in manifest.layers.iter().chain([&manifest.config]) {
+                        session.put_edge(blob, &part.digest)?;
+                    }
+                    Ok::<_, CheckError>(())
+                })?;
+                Ok(None)
+            }
+            Err(_) => Ok(None),
         }
     }
 

@@ -4,10 +4,12 @@ mod compressor;
 mod decompressor;
 mod detect;
 mod gzip;
+mod zstd_compressor;
 
 pub use compressor::Compressor;
 pub use decompressor::Decompressor;
 pub use detect::{Compression, MAGIC_BYTES, detect};
+pub use zstd_compressor::ZstdCompressor;
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::io::Errno;
 
@@ -52,12 +50,9 @@ pub(super) fn execute(
         filter.as_ref().map_or(Ok(()), load)?;
     }
     sys::restore_signals().map_err(during("restore signals"))?;
-    let error = Command::new(&program)
-        .arg0(name)
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().filter_map(|pair| pair.split_once('=')))
-        .exec();
+    let arguments = arguments.iter().map(String::as_str);
+    let arguments: Vec<&str> = [name.as_str()].into_iter().chain(arguments).collect();
+    let error = sys::execute(&program, &arguments, &environment);
     Err(failed_to_start(&program, &error))
 }
 

@@ -1,6 +1,7 @@
 //! What no safe library asks of the kernel, each as one small safe function.
 
 mod bpf;
+mod execute;
 mod fork;
 mod interface;
 mod mount_attributes;
@@ -9,6 +10,7 @@ mod seccomp;
 mod signals;
 
 pub(crate) use bpf::{DeviceInstruction, attach_device_program};
+pub(crate) use execute::execute;
 pub(crate) use fork::{CloneFlags, Forked, close_all_but_standard, exit_now, fork, fork_again};
 pub(crate) use interface::loopback_up;
 pub(crate) use mount_attributes::{MountChange, change_mount};

@@ -29,3 +29,4 @@ pub(crate) use quote::quoted;
 pub(crate) use roff::manual_page;
 pub(crate) use shells::{Shell, completion_script};
 pub(crate) use usage_error::UsageError;
+pub(crate) use values::comma_separated;

@@ -75,7 +75,7 @@ fn filter(value: &str) -> Result<Vec<String>, String> {
 }
 
 /// One CSV record: fields may stand in double quotes, a double quote inside is doubled.
-fn comma_separated(value: &str) -> Result<Vec<String>, String> {
+pub(crate) fn comma_separated(value: &str) -> Result<Vec<String>, String> {
     const STRAY: &str = "extraneous or missing \" in quoted-field";
     let mut fields = Vec::new();
     let mut rest = value;

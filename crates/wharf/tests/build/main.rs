@@ -13,6 +13,7 @@ mod corpus;
 mod elsewhere;
 mod errors;
 mod fixture;
+mod images;
 mod metadata;
 mod outputs;
 mod peers;

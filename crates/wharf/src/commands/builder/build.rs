@@ -1,29 +1,23 @@
 //! `wharf build`: an image from a Dockerfile.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
 use wharf_build::builder::BuildOptions;
 use wharf_build::check::CheckReport;
 use wharf_build::tree::Modes;
-use wharf_engine::{
-    BuildFailure, BuildOutcome, BuildRequest, FilesTarget, PushRequest, SaveRequest,
-};
-use wharf_oci::Reference;
+use wharf_engine::{BuildFailure, BuildOutcome, BuildRequest, ImageTarget};
+use wharf_oci::Platform;
 
 use super::check;
 use super::context_argument::{named_context, sources};
 use super::display::{Display, Shown};
+use super::image_options;
 use super::output_option::Output;
+use super::publish::{self, IIDFILE, METADATA_FILE};
 use super::run_options::{self, run_settings};
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
 use crate::environment::Environment;
-use crate::output_file::OutputFile;
-use crate::progress::{Progress, Shown as PushShown};
 use crate::session::Session;
 
 pub(super) const BUILD_ARG: Flag = Flag::list("build-arg", "Set build-time variables");
@@ -43,41 +37,31 @@ pub(super) const FILE: Flag = Flag::text(
     "Name of the Dockerfile (default: \"PATH/Dockerfile\")",
 )
 .letter('f');
-const IIDFILE: Flag = Flag::text("iidfile", "Write the image ID to a file");
 const LABEL: Flag = Flag::list("label", "Set metadata for an image");
-const LOAD: Flag = Flag::switch("load", "Shorthand for \"--output=type=docker\"");
-const METADATA_FILE: Flag = Flag::text("metadata-file", "Write build result metadata to a file");
 const NO_CACHE: Flag = Flag::switch("no-cache", "Do not use cache when building the image");
 const NO_CACHE_FILTER: Flag = Flag::comma_list("no-cache-filter", "Do not cache specified stages");
-const OUTPUT: Flag = Flag::list(
-    "output",
-    "Output destination (format: \"type=local,dest=path\")",
-)
-.letter('o');
-const PLATFORM: Flag = Flag::text("platform", "Set target platform for build");
+const PLATFORM: Flag = Flag::comma_list("platform", "Set target platform for build");
 const PROGRESS: Flag = Flag::text(
     "progress",
     "Set type of progress output (\"auto\", \"none\", \"plain\", \"quiet\", \"rawjson\", \"tty\")",
 )
 .default("auto");
 const PULL: Flag = Flag::switch("pull", "Always attempt to pull all referenced images");
-const PUSH: Flag = Flag::switch("push", "Shorthand for \"--output=type=registry\"");
 const QUIET: Flag = Flag::switch(
     "quiet",
     "Suppress the build output and print image ID on success",
 )
 .letter('q');
-const TAG: Flag = Flag::list(
-    "tag",
-    "Image identifier (format: \"[registry/]repository[:tag]\")",
-)
-.letter('t');
 pub(super) const TARGET: Flag = Flag::text("target", "Set the target build stage to build");
 const TIMESTAMPS: Flag = Flag::text(
     "timestamps",
     "Times of files and of the image: \"reproducible\", or \"preserve\" those of files and of the clock",
 )
 .default("reproducible");
+const TIMESTAMP: Flag = Flag::text(
+    "timestamp",
+    "Time of everything new, in seconds since 1970: SOURCE_DATE_EPOCH by another name",
+);
 const VERIFY: Flag = Flag::switch(
     "verify",
     "Build twice without cache and fail if the results differ",
@@ -108,6 +92,8 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[
         run_options::ADD_HOST,
         run_options::ALLOW,
+        image_options::ANNOTATION,
+        image_options::ATTEST,
         BUILD_ARG,
         BUILD_CONTEXT,
         BUILDER,
@@ -126,26 +112,31 @@ pub(crate) const COMMAND: Command = Command {
         IIDFILE,
         ISOLATION,
         LABEL,
-        LOAD,
+        image_options::LAYERS,
+        image_options::LOAD,
         run_options::MEMORY,
         run_options::MEMORY_SWAP,
         METADATA_FILE,
         run_options::NETWORK,
         NO_CACHE,
         NO_CACHE_FILTER,
-        OUTPUT,
+        image_options::OUTPUT,
         PLATFORM,
         POLICY,
         PROGRESS,
+        image_options::PROVENANCE,
         PULL,
-        PUSH,
+        image_options::PUSH,
         QUIET,
         RESOURCE,
         RM,
         SECURITY_OPT,
         run_options::SHM_SIZE,
-        TAG,
+        image_options::SQUASH,
+        image_options::SQUASH_ALL,
+        image_options::TAG,
         TARGET,
+        TIMESTAMP,
         TIMESTAMPS,
         run_options::ULIMIT,
         VERIFY,
@@ -168,31 +159,22 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         "\"wharf build\" requires 1 argument.\nSee 'wharf build --help'."
     );
     refuse_or_warn(session, matches)?;
-    let outputs = outputs(matches)?;
-    let names = names(matches, &outputs)?;
-    let pushes = outputs
-        .iter()
-        .any(|output| matches!(output, Output::Image { push: true, .. }));
-    anyhow::ensure!(
-        !pushes || !names.is_empty(),
-        "ERROR: tag is needed when pushing to registry"
-    );
+    let outputs = image_options::outputs(matches)?;
+    let targets = image_options::image_targets(matches, &outputs)?;
     let shown = if matches.is_set(&QUIET) {
         Shown::Quiet
     } else {
         Shown::parse(matches.text(&PROGRESS))?
     };
     let display = Display::new(session.printer(), shown);
-    let outcome = built(session, matches, &outputs, &names, &display).await?;
-    for output in &outputs {
-        if let Output::Archive(path) = output {
-            save(session, &outcome, &names, path.as_deref())?;
+    let images: Vec<ImageTarget> = targets.iter().map(|(_, image)| image.clone()).collect();
+    let outcome = built(session, matches, &outputs, &images, &display).await?;
+    for ((number, _), image) in targets.iter().zip(&outcome.images) {
+        if let Some(output) = outputs.get(*number) {
+            publish::publish(session, output, image, shown).await?;
         }
     }
-    if pushes {
-        push(session, &names, shown).await?;
-    }
-    write_files(matches, &outcome, &names)?;
+    publish::write_files(matches, &outcome, &display.warnings())?;
     if shown == Shown::Quiet {
         session.printer().line(&outcome.image.to_string())?;
     }
@@ -236,11 +218,11 @@ async fn built(
     session: &Session,
     matches: &Matches,
     outputs: &[Output],
-    names: &[Reference],
+    images: &[ImageTarget],
     display: &std::sync::Arc<Display>,
 ) -> anyhow::Result<BuildOutcome> {
     let engine = session.engine();
-    let request = request(session, matches, outputs, names)?;
+    let request = request(session, matches, outputs, images)?;
     let failed = |failure: BuildFailure| failed(session, display, &failure);
     let outcome = engine
         .build(request, &display.sink())
@@ -290,7 +272,7 @@ fn request(
     session: &Session,
     matches: &Matches,
     outputs: &[Output],
-    names: &[Reference],
+    images: &[ImageTarget],
 ) -> anyhow::Result<BuildRequest> {
     let (context, dockerfile) = sources(matches.argument(0), matches.some_text(&FILE))?;
     let named: anyhow::Result<BTreeMap<_, _>> = matches
@@ -298,15 +280,9 @@ fn request(
         .iter()
         .map(|text| named_context(text))
         .collect();
-    let platform = matches
-        .some_text(&PLATFORM)
-        .or(session.environment().docker_default_platform.as_deref());
-    anyhow::ensure!(
-        !platform.is_some_and(|text| text.contains(',')),
-        "several platforms in one build are not there yet: build each, then `wharf manifest create`"
-    );
     let mut build_arguments = build_arguments(matches.list(&BUILD_ARG));
-    if let Some(epoch) = Environment::build_argument("SOURCE_DATE_EPOCH") {
+    let epoch = matches.some_text(&TIMESTAMP).map(str::to_owned);
+    if let Some(epoch) = epoch.or_else(|| Environment::build_argument("SOURCE_DATE_EPOCH")) {
         build_arguments
             .entry("SOURCE_DATE_EPOCH".to_owned())
             .or_insert(epoch);
@@ -325,13 +301,12 @@ fn request(
         build_arguments,
         target: matches.some_text(&TARGET).map(str::to_owned),
         labels: labels.collect(),
-        platform: session.platform(platform)?,
+        platforms: platforms(session, matches)?,
         pull: matches.is_set(&PULL),
-        names: names.to_vec(),
-        keeps_image: outputs
-            .iter()
-            .any(|output| matches!(output, Output::Image { .. } | Output::Archive(_))),
-        files: files(outputs)?,
+        images: images.to_vec(),
+        attestations: image_options::attestations(matches)?,
+        squash: image_options::squash(matches),
+        files: publish::files(session, outputs)?,
         run: run_settings(session, matches)?,
         modes: match matches.text(&CONTEXT_MODES) {
             "umask" => Modes::WithoutMask,
@@ -341,7 +316,9 @@ fn request(
             ),
         },
         options: BuildOptions {
-            no_cache: matches.is_set(&NO_CACHE) || verifies,
+            no_cache: matches.is_set(&NO_CACHE)
+                || !matches.is_set(&image_options::LAYERS)
+                || verifies,
             no_cache_stages: matches.list(&NO_CACHE_FILTER).to_vec(),
             preserve_times: match matches.text(&TIMESTAMPS) {
                 "reproducible" => false,
@@ -368,138 +345,21 @@ pub(super) fn build_arguments(given: &[String]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn outputs(matches: &Matches) -> anyhow::Result<Vec<Output>> {
-    let given: anyhow::Result<Vec<Output>> = matches
-        .list(&OUTPUT)
-        .iter()
-        .map(|text| Output::parse(text))
-        .collect();
-    let mut outputs = given?;
-    let push = matches.is_set(&PUSH);
-    if push || matches.is_set(&LOAD) || outputs.is_empty() {
-        outputs.push(Output::Image {
-            names: Vec::new(),
-            push,
-        });
+/// The platforms to build for, each once.
+pub(super) fn platforms(session: &Session, matches: &Matches) -> anyhow::Result<Vec<Platform>> {
+    let mut texts = matches.list(&PLATFORM).to_vec();
+    if texts.is_empty() {
+        texts.extend(session.environment().docker_default_platform.clone());
     }
-    Ok(outputs)
-}
-
-/// `--tag`, and names of outputs.
-fn names(matches: &Matches, outputs: &[Output]) -> anyhow::Result<Vec<Reference>> {
-    let of_outputs = outputs.iter().flat_map(|output| match output {
-        Output::Image { names, .. } => names.as_slice(),
-        _ => &[],
-    });
-    let mut names: Vec<Reference> = Vec::new();
-    for text in matches.list(&TAG).iter().chain(of_outputs) {
-        let parsed: Result<Reference, _> = text.parse();
-        let name = parsed
-            .map_err(|error| anyhow::anyhow!("ERROR: invalid tag {text:?}: {error}"))?
-            .or_latest();
-        anyhow::ensure!(
-            name.digest().is_none(),
-            "ERROR: invalid tag {text:?}: a digest cannot be given, it follows from the image"
-        );
-        if !names.contains(&name) {
-            names.push(name);
+    let mut platforms: Vec<Platform> = Vec::new();
+    for text in texts.iter().flat_map(|text| text.split(',')) {
+        if let Some(platform) = session.platform(Some(text.trim()))?
+            && !platforms.contains(&platform)
+        {
+            platforms.push(platform);
         }
     }
-    Ok(names)
-}
-
-fn files(outputs: &[Output]) -> anyhow::Result<Vec<FilesTarget>> {
-    let mut targets = Vec::new();
-    for output in outputs {
-        match output {
-            Output::Local(folder) => targets.push(FilesTarget::Folder(folder.clone())),
-            Output::Tar(None) => targets.push(FilesTarget::Archive(Box::new(io::stdout()))),
-            Output::Tar(Some(path)) => {
-                let file = File::create(path)
-                    .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
-                targets.push(FilesTarget::Archive(Box::new(file)));
-            }
-            _ => {}
-        }
-    }
-    Ok(targets)
-}
-
-/// The image as an archive, which `docker load` and OCI tools read.
-fn save(
-    session: &Session,
-    outcome: &BuildOutcome,
-    names: &[Reference],
-    path: Option<&Path>,
-) -> anyhow::Result<()> {
-    let mut images: Vec<String> = names.iter().map(ToString::to_string).collect();
-    if images.is_empty() {
-        images.push(outcome.image.to_string());
-    }
-    let request = SaveRequest {
-        images,
-        platform: None,
-    };
-    match path {
-        None => {
-            let stdout = rustix::io::dup(rustix::stdio::stdout())?;
-            session.engine().save(&request, File::from(stdout))?;
-        }
-        Some(path) => {
-            let output = OutputFile::create(path)?;
-            session
-                .engine()
-                .save(&request, output.file().try_clone()?)?;
-            output.keep()?;
-        }
-    }
-    Ok(())
-}
-
-async fn push(session: &Session, names: &[Reference], shown: Shown) -> anyhow::Result<()> {
-    let shown = match shown {
-        Shown::Plain => PushShown::All,
-        _ => PushShown::Nothing,
-    };
-    for reference in names {
-        let progress = Progress::new(session.printer(), shown);
-        let request = PushRequest {
-            reference: reference.clone(),
-        };
-        session.engine().push(&request, &progress.sink()).await?;
-    }
-    Ok(())
-}
-
-/// `--iidfile` and `--metadata-file`.
-fn write_files(
-    matches: &Matches,
-    outcome: &BuildOutcome,
-    names: &[Reference],
-) -> anyhow::Result<()> {
-    let write = |path: &str, text: &str| {
-        // a name alone has no folder to be synced
-        let file = Path::new(".").join(path);
-        wharf_blobs::write_file(&file, text.as_bytes(), 0o644)
-            .map_err(|error| anyhow::anyhow!("cannot write {path}: {error}"))
-    };
-    if let Some(path) = matches.some_text(&IIDFILE) {
-        write(path, &outcome.image.to_string())?;
-    }
-    if let Some(path) = matches.some_text(&METADATA_FILE) {
-        let manifest = &outcome.manifest;
-        let mut metadata = json!({
-            "containerimage.config.digest": outcome.image,
-            "containerimage.descriptor": manifest,
-            "containerimage.digest": manifest.digest,
-        });
-        if let (Some(fields), false) = (metadata.as_object_mut(), names.is_empty()) {
-            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            fields.insert("image.name".to_owned(), json!(names.join(",")));
-        }
-        write(path, &format!("{metadata:#}\n"))?;
-    }
-    Ok(())
+    Ok(platforms)
 }
 
 /// What the build checks say, as Docker shows it below a build.

@@ -11,7 +11,7 @@ use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
 use wharf_build::ignore::{MAXIMUM_IGNORE_FILE_BYTES, PatternMatcher, ignore_patterns};
 use wharf_oci::Platform;
 
-use super::build::{BUILD_ARG, FILE, TARGET, build_arguments};
+use super::build::{BUILD_ARG, FILE, TARGET, build_arguments, platforms};
 use crate::arguments::Matches;
 use crate::output_file::plain_reason;
 use crate::session::Session;
@@ -27,7 +27,7 @@ pub(super) fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCo
         .unwrap_or(".");
     let (file, name) = read_dockerfile(folder, matches.some_text(&FILE))?;
     let platform = Platform::host();
-    let wanted = session.platform(session.environment().docker_default_platform.as_deref())?;
+    let wanted = platforms(session, matches)?.into_iter().next();
     let ignore = match folder {
         STDIN => None,
         folder => ignore_file(Path::new(folder), matches.some_text(&FILE))?,

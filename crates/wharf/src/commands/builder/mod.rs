@@ -5,8 +5,10 @@ mod check;
 mod context_argument;
 mod display;
 mod group;
+mod image_options;
 mod output_option;
 pub(crate) mod prune;
+mod publish;
 mod run_options;
 
 pub(crate) use group::COMMAND;
