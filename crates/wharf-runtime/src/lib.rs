@@ -52,13 +52,13 @@ pub use own_program::{OwnProgram, restart_unwritable};
 pub use signals::{InvalidSignal, parse_signal};
 pub use spec::{
     ContainerSpec, DeviceSpec, IdMapping, IdRange, LimitSpec, MountSource, MountSpec,
-    NamespaceChoice, NamespaceSpec, ProcessSpec, Propagation, RootSpec, SeccompChoice,
+    NamespaceChoice, NamespaceSpec, ProcessSpec, Propagation, RootSpec, SeccompChoice, SecretBytes,
 };
 pub use state::{
     ContainerFolder, ContainerState, FilesLock, FolderError, HealthResult, HealthState, RunLock,
     STATE_FORMAT, Status,
 };
-pub use step::{StepOrder, StepProcess, run_step};
+pub use step::{StepEnding, StepOrder, StepProcess, run_step};
 pub use user_namespace::{
     NoSubordinateIds, SubordinateRange, subordinate_mapping, subordinate_ranges,
 };

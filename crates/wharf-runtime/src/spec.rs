@@ -154,6 +154,39 @@ pub enum MountSource {
     },
     /// The cgroup hierarchies, as the machine has them.
     Cgroups,
+    /// One file that is nowhere but in memory, and that the container alone sees: a secret.
+    Secret {
+        /// What it holds.
+        content: SecretBytes,
+        /// Its permissions.
+        mode: u32,
+        /// Its owner, as the container numbers users.
+        user: u32,
+        /// Its group, as the container numbers groups.
+        group: u32,
+    },
+}
+
+/// Bytes that are shown to nobody: `Debug` tells only how many there are.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretBytes(Vec<u8>);
+
+impl SecretBytes {
+    /// Keeps `bytes` from being shown.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
 }
 
 /// How mounts made later on one side show on the other (`mount_namespaces(7)`).

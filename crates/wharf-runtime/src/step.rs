@@ -1,14 +1,17 @@
 //! One program in a container of its own, run to its end and forgotten: a build's RUN.
 //!
 //! A builder has many threads and cannot make containers itself, so it starts this program once more, which can, and hands it the
-//! order over its standard input. Whoever kills that process kills the container with it.
+//! order over its standard input. When the builder closes its side of that, or dies, the step is ended, and nothing of it is left: no
+//! process, no group of processes. Whoever kills the step's own process kills the container with it, and leaves the empty group.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::WaitOptions;
 use serde::{Deserialize, Serialize};
 
@@ -79,13 +82,14 @@ impl StepProcess {
     /// Ends the step and everything in it.
     pub fn kill(&mut self) {
         // It may have ended by itself.
-        let _ended = self.child.kill();
+        let _ended = self.socket.shutdown(Shutdown::Write);
         let _reaped = self.child.wait();
     }
 
-    /// Its process's number, for whoever wants to kill it from elsewhere before it is waited for.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// What ends the step from another thread, while this one waits for it.
+    pub fn ending(&self) -> io::Result<StepEnding> {
+        let socket = self.socket.try_clone()?;
+        Ok(StepEnding { socket })
     }
 
     /// Waits until it has ended: the program's exit code.
@@ -107,6 +111,20 @@ impl StepProcess {
     }
 }
 
+/// Ends a step.
+#[derive(Debug)]
+pub struct StepEnding {
+    socket: UnixStream,
+}
+
+impl StepEnding {
+    /// Ends it and everything in it, and does not wait for that.
+    pub fn end(&self) {
+        // It may have ended by itself.
+        let _ended = self.socket.shutdown(Shutdown::Write);
+    }
+}
+
 impl Drop for StepProcess {
     fn drop(&mut self) {
         self.kill();
@@ -118,7 +136,7 @@ pub fn run_step(mut socket: UnixStream) -> io::Result<()> {
     let mut line = Vec::new();
     BufReader::new((&socket).take(ORDER_LIMIT_BYTES)).read_until(b'\n', &mut line)?;
     let order: StepOrder = serde_json::from_slice(&line)?;
-    let end = match run(order) {
+    let end = match run(order, &socket) {
         Ok(code) => StepEnd::Exited(code),
         Err(LaunchError::Failed { text, exit_code }) => StepEnd::Failed { text, exit_code },
         Err(error) => StepEnd::Failed {
@@ -129,9 +147,7 @@ pub fn run_step(mut socket: UnixStream) -> io::Result<()> {
     socket.write_all(&serde_json::to_vec(&end)?)
 }
 
-fn run(mut order: StepOrder) -> Result<i32, LaunchError> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(failed("tie the step to its build"))?;
+fn run(mut order: StepOrder, builder: &UnixStream) -> Result<i32, LaunchError> {
     let prepare = |error: Box<dyn std::error::Error + Send + Sync>| LaunchError::Prepare(error);
     let hierarchies = Hierarchies::find().map_err(failed("find the control groups"))?;
     let created = Cgroup::create(&hierarchies, &order.cgroup, &order.resources)
@@ -143,7 +159,7 @@ fn run(mut order: StepOrder) -> Result<i32, LaunchError> {
         process.capabilities = process.capabilities.without(mknod);
     }
     let cgroup = created.cgroup;
-    let outcome = launch_and_wait(&order.spec, &cgroup);
+    let outcome = launch_and_wait(&order.spec, &cgroup, builder);
     // Its first process took all others with it: what is left is the group, where there is one.
     if !cgroup.is_empty() {
         cgroup.remove().map_err(|error| prepare(error.into()))?;
@@ -151,7 +167,11 @@ fn run(mut order: StepOrder) -> Result<i32, LaunchError> {
     outcome
 }
 
-fn launch_and_wait(spec: &ContainerSpec, cgroup: &Cgroup) -> Result<i32, LaunchError> {
+fn launch_and_wait(
+    spec: &ContainerSpec,
+    cgroup: &Cgroup,
+    builder: &UnixStream,
+) -> Result<i32, LaunchError> {
     let io = ChildIo {
         stdin: None,
         ..ChildIo::ours(false).map_err(failed("connect the standard streams"))?
@@ -160,11 +180,33 @@ fn launch_and_wait(spec: &ContainerSpec, cgroup: &Cgroup) -> Result<i32, LaunchE
         cgroup.add(process.as_raw_nonzero().get().unsigned_abs())?;
         Ok(())
     })?;
+    end_with_builder(&launched.descriptor, builder).map_err(failed("wait for the step"))?;
     let status = rustix::io::retry_on_intr(|| {
         rustix::process::waitpid(Some(launched.process), WaitOptions::empty())
     })
     .map_err(failed("wait for the step"))?;
     Ok(status.map_or(255, |(_, status)| exit_code(status)))
+}
+
+/// Comes back when the process has ended; ends it when the builder wants that, or is gone.
+fn end_with_builder(process: &OwnedFd, builder: &UnixStream) -> io::Result<()> {
+    let (mut ended, mut wanted) = (false, true);
+    while !ended {
+        let mut both = [
+            PollFd::new(process, PollFlags::IN),
+            PollFd::new(builder, PollFlags::IN),
+        ];
+        let count = if wanted { 2 } else { 1 };
+        let polled = both.get_mut(..count).unwrap_or_default();
+        rustix::io::retry_on_intr(|| rustix::event::poll(polled, None))?;
+        let [of_process, of_builder] = &both;
+        ended = !of_process.revents().is_empty();
+        if wanted && !of_builder.revents().is_empty() {
+            wanted = false;
+            rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL)?;
+        }
+    }
+    Ok(())
 }
 
 fn failed<E: Into<io::Error>>(step: &str) -> impl FnOnce(E) -> LaunchError {

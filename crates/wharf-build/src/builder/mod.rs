@@ -3,6 +3,7 @@
 //! A layer is written in one go: files stream into the tar, which is hashed and compressed on its way to the store. Nothing is
 //! mounted; what a stage holds is read from the trees of its layers.
 
+mod cancellation;
 mod copy_step;
 mod digests;
 mod error;
@@ -14,11 +15,12 @@ mod run;
 mod squash;
 mod stage;
 
+pub use cancellation::{Cancellation, OnCancel};
 pub use error::{BuildError, StepError};
 pub use event::{BuildEvent, BuildEvents, Running, StepOutcome, Vertex};
 pub use key::KeyFields;
 pub use layer::Times;
 pub use remote::{Fetched, RemoteError, RemoteSources};
-pub use run::{RunChanges, RunError, RunRequest, StepRunner};
+pub use run::{MountedFiles, RunChanges, RunError, RunRequest, StepRunner};
 pub use squash::{Squash, squash};
 pub use stage::{BuildInput, BuildOptions, BuiltLayer, BuiltStage, build};

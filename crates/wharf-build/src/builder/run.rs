@@ -7,8 +7,9 @@ use std::io;
 use std::path::PathBuf;
 
 use wharf_layers::{Entry, EntryKind, TreeKind, archive_tree, for_each_entry};
-use wharf_oci::DiffId;
+use wharf_oci::{DiffId, Digest};
 
+use super::cancellation::Cancellation;
 use super::copy_step::{Part, content_fields};
 use super::error::StepError;
 use super::event::Running;
@@ -16,7 +17,7 @@ use super::key::KeyFields;
 use super::layer::{WrittenLayer, write_tar};
 use super::stage::Stepping;
 use crate::copy::{Filters, Selected, select};
-use crate::dockerfile::{MountKind, Network};
+use crate::dockerfile::{Mount, MountKind, Network};
 use crate::plan::{CopyFrom, RunAction};
 use crate::tree::{FileTree, NodeKind};
 
@@ -54,10 +55,21 @@ pub struct RunRequest<'a> {
     pub action: &'a RunAction,
     /// The stage's layers, from the base up; all are in the store and under a lease.
     pub layers: &'a [DiffId],
-    /// What its `bind` mounts show, in their order.
-    pub binds: &'a [Selected],
+    /// What its mounts show, in their order: of each `bind`, and of each `cache` that begins with something.
+    pub sources: &'a [MountedFiles],
     /// The line of the instruction.
     pub line: usize,
+    /// When the build is given up, the program is ended.
+    pub cancellation: &'a Cancellation,
+}
+
+/// Files that a mount shows, or begins with.
+#[derive(Debug, Clone)]
+pub struct MountedFiles {
+    /// The files.
+    pub selected: Selected,
+    /// For a cache: what tells these files from others.
+    pub identity: Option<Digest>,
 }
 
 /// What a program changed.
@@ -92,9 +104,12 @@ pub enum RunError {
         /// Why.
         reason: String,
     },
-    /// Something that this program cannot do yet.
+    /// Something that this program cannot do, or was not given: a secret, an agent.
     #[error("{0}")]
     NotThere(String),
+    /// The build was given up meanwhile.
+    #[error("canceled")]
+    Canceled,
     /// A folder for it could not be made or read.
     #[error("cannot prepare the step: {0}")]
     Io(#[from] io::Error),
@@ -120,14 +135,18 @@ impl Stepping<'_, '_> {
         // Everything below must be there before it can be mounted.
         let below = self.work.tree(input.store)?;
         let diff_ids = self.work.diff_ids();
-        let binds: Vec<Selected> = parts.into_iter().map(|part| part.selected).collect();
+        let sources = self.mounted(action, parts)?;
         let request = RunRequest {
             action,
             layers: &diff_ids,
-            binds: &binds,
+            sources: &sources,
             line: self.step.lines.first,
+            cancellation: input.cancellation,
         };
-        let changes = input.runner.run(request, &|bytes| running.output(bytes))?;
+        let changes = match input.runner.run(request, &|bytes| running.output(bytes)) {
+            Err(RunError::Canceled) => return Err(StepError::Canceled),
+            changes => changes?,
+        };
         let written = self.write_changes(&changes, below.as_ref())?;
         input
             .store
@@ -136,11 +155,35 @@ impl Stepping<'_, '_> {
         Ok(false)
     }
 
-    /// What its `bind` mounts show: of the context, of a stage, of an image, of a named context.
+    /// What is mounted of these parts, each with what tells it from others if a cache begins with it.
+    fn mounted(
+        &mut self,
+        action: &RunAction,
+        parts: Vec<Part>,
+    ) -> Result<Vec<MountedFiles>, StepError> {
+        let mounts = action.mounts.iter().filter(|mount| has_source(mount));
+        let mut mounted = Vec::new();
+        for (mount, part) in mounts.zip(parts) {
+            let mut identity = None;
+            let part = [part];
+            if mount.kind == MountKind::Cache {
+                let none = KeyFields::default();
+                let fields = content_fields(&none, &part, self.work.times, self.digests)?;
+                identity = Some(fields.digest());
+            }
+            mounted.extend(part.map(|part| MountedFiles {
+                selected: part.selected,
+                identity,
+            }));
+        }
+        Ok(mounted)
+    }
+
+    /// What its mounts show, or begin with: of the context, of a stage, of an image, of a named context.
     fn bound(&self, action: &RunAction) -> Result<Vec<Part>, StepError> {
         let mut parts = Vec::new();
         for mount in &action.mounts {
-            if mount.kind != MountKind::Bind {
+            if !has_source(mount) {
                 continue;
             }
             let from = match &mount.from {
@@ -219,6 +262,15 @@ impl Stepping<'_, '_> {
                 Ok(size)
             },
         )
+    }
+}
+
+/// Whether files of somewhere are in the mount.
+fn has_source(mount: &Mount) -> bool {
+    match mount.kind {
+        MountKind::Bind => true,
+        MountKind::Cache => mount.from.is_some(),
+        MountKind::Tmpfs | MountKind::Secret | MountKind::Ssh => false,
     }
 }
 

@@ -8,6 +8,7 @@ use wharf_images::{ImageStore, Lease, NewBuildEntry};
 use wharf_layers::Limits;
 use wharf_oci::{ChainId, DiffId, Digest, ImageConfig};
 
+use super::cancellation::Cancellation;
 use super::digests::Digests;
 use super::error::{BuildError, StepError};
 use super::event::{BuildEvents, Running};
@@ -63,6 +64,8 @@ pub struct BuildInput<'a> {
     pub options: &'a BuildOptions,
     /// Who is told.
     pub events: &'a BuildEvents,
+    /// Gives it up.
+    pub cancellation: &'a Cancellation,
 }
 
 impl std::fmt::Debug for dyn RemoteSources + '_ {

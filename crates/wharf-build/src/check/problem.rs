@@ -105,6 +105,15 @@ pub enum StageReason {
         /// The stage of the instruction.
         stage: String,
     },
+    /// A mount upon the root.
+    #[error("invalid mount target {target:?}")]
+    MountTarget {
+        /// The target.
+        target: String,
+    },
+    /// `RUN --mount=type=ssh,source=...`.
+    #[error("ssh does not support source")]
+    SshSource,
     /// `COPY https://...`.
     #[error("source can't be a {kind} for COPY")]
     RemoteCopy {

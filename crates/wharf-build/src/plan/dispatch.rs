@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use wharf_oci::HealthConfig;
 
-use super::environment::Environment;
+use super::environment::{Environment, WithoutSecrets};
 use super::go_format;
 use super::image::ImageDraft;
 use super::instruction_text::instruction_text;
@@ -18,7 +18,7 @@ use crate::copy::ModeChange;
 use crate::dockerfile::expand::{Lexer, Variables as _};
 use crate::dockerfile::{
     Argument, CommandLine, CopyFlags, Healthcheck, Heredoc, Instruction, InstructionKind, Lines,
-    Pair, Paths, Run,
+    Mount, MountKind, Pair, Paths, Run,
 };
 use crate::ignore::PatternMatcher;
 
@@ -363,7 +363,8 @@ impl<'a> Dispatch<'a> {
             keep_unset: matches!(instruction.kind, InstructionKind::Run(_)),
             ..self.graph.lexer
         };
-        let expanded = lexer.expand(&text, &self.state.environment);
+        let shown = WithoutSecrets::new(&self.state.environment, &instruction.kind);
+        let expanded = lexer.expand(&text, &shown);
         let text = expanded.map_or(text, |expanded| expanded.text);
         let (keyword, rest) = text.split_once(' ').unwrap_or((&text, ""));
         let text = format!("{} {rest}", keyword.to_uppercase());
@@ -511,6 +512,9 @@ impl<'a> Dispatch<'a> {
         });
         let mut sources = Vec::new();
         let mounts = mounts.map_err(|reason| self.problem(reason))?;
+        for mount in &mounts {
+            self.check_mount(mount)?;
+        }
         for from in mounts.iter().filter_map(|mount| mount.from.as_ref()) {
             if !self.graph.named_files(from) {
                 sources.push((from.clone(), self.place(from)?));
@@ -541,6 +545,22 @@ impl<'a> Dispatch<'a> {
             action: Action::Run(Box::new(action)),
         });
         Ok(())
+    }
+
+    /// What of a mount is only known with its values.
+    fn check_mount(&self, mount: &Mount) -> Result<(), Problem> {
+        match mount.kind {
+            MountKind::Ssh if mount.source.is_some() => Err(self.problem(StageReason::SshSource)),
+            MountKind::Bind | MountKind::Cache | MountKind::Tmpfs => {
+                let written = mount.target.as_deref().unwrap_or_default();
+                let target = joined(&self.state.image.config.working_dir, written);
+                if target == "/" {
+                    return Err(self.problem(StageReason::MountTarget { target }));
+                }
+                Ok(())
+            }
+            MountKind::Ssh | MountKind::Secret => Ok(()),
+        }
     }
 
     /// What is run, and the script that a heredoc with `#!` is.

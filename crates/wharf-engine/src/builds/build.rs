@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use wharf_build::builder::{
-    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, build, squash,
+    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, Cancellation, build,
+    squash,
 };
 use wharf_build::check::{CheckReport, CheckRequest, check};
 use wharf_build::dockerfile::Lines;
@@ -160,9 +161,11 @@ impl Engine {
             store: work.store.clone(),
             lease: Arc::clone(work.lease),
             events: Arc::clone(work.events),
+            cancellation: Arc::clone(&request.cancellation),
             runner: Runner {
                 engine: Self::new(self.settings().clone()),
                 settings: request.run.clone(),
+                secrets: request.secrets.clone(),
             },
         };
         let file = &work.sources.dockerfile;
@@ -479,6 +482,7 @@ struct Job {
     store: ImageStore,
     lease: Arc<Lease>,
     events: Arc<BuildEvents>,
+    cancellation: Arc<Cancellation>,
     runner: Runner,
 }
 
@@ -494,6 +498,7 @@ impl Job {
             runner: &self.runner,
             options: &self.options,
             events: &self.events,
+            cancellation: &self.cancellation,
         })
     }
 }

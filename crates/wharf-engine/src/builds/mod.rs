@@ -1,9 +1,11 @@
 //! `build`: contexts, base images, and what becomes of the result. What a build does itself is `wharf-build`'s.
 
+mod agent;
 mod archive;
 mod assemble;
 mod bases;
 mod build;
+mod cache_mounts;
 mod compare;
 mod context;
 mod export;
@@ -16,6 +18,8 @@ mod remote;
 mod request;
 mod run;
 mod run_settings;
+mod secrets;
+mod step_mounts;
 
 pub use archive::ArchiveTarget;
 pub(crate) use bases::manifest_layers;
@@ -30,3 +34,4 @@ pub use request::{
     DockerfileSource, FilesTarget, NamedContext,
 };
 pub use run_settings::RunSettings;
+pub use secrets::{BuildSecrets, SECRET_LIMIT_BYTES, SecretSource};

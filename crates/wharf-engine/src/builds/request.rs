@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_build::builder::{BuildEvent, BuildOptions, Squash};
+use wharf_build::builder::{BuildEvent, BuildOptions, Cancellation, Squash};
 use wharf_build::check::{CheckReport, excerpt};
 use wharf_build::dockerfile::Lines;
 use wharf_build::tree::Modes;
@@ -16,6 +16,7 @@ use wharf_oci::{Descriptor, ImageId, Platform, RawManifest, Reference};
 use super::image_target::{ImageShape, ImageTarget};
 use super::provenance::Attestations;
 use super::run_settings::RunSettings;
+use super::secrets::BuildSecrets;
 use crate::error::EngineError;
 
 /// Who is told how a build goes on.
@@ -51,6 +52,10 @@ pub struct BuildRequest {
     pub modes: Modes,
     /// What its programs get and may do.
     pub run: RunSettings,
+    /// `--secret` and `--ssh`.
+    pub secrets: BuildSecrets,
+    /// Gives the build up.
+    pub cancellation: Arc<Cancellation>,
     /// How it is done.
     pub options: BuildOptions,
 }

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::pipe::{PipeFlags, pipe_with};
 use wharf_build::builder::{RunChanges, RunError, RunRequest, StepRunner};
-use wharf_build::copy::materialize;
-use wharf_build::dockerfile::{Mount, MountKind, Network, Security, Sharing};
+use wharf_build::dockerfile::{Network, Security};
 use wharf_layers::TreeKind;
-use wharf_oci::Digest;
 use wharf_runtime::{LaunchError, MountSpec};
 
 use super::run_settings::RunSettings;
-use crate::containers::{StepRequest, bind_mount, memory_mount, new_id, resources};
+use super::secrets::BuildSecrets;
+use super::step_mounts::{Held, StepMounts};
+use crate::containers::{StepRequest, bind_mount, new_id, resources};
 use crate::engine::Engine;
 
 const READ_BYTES: usize = 32 << 10;
@@ -46,6 +46,8 @@ pub(super) struct Runner {
     pub(super) engine: Engine,
     /// What every step gets.
     pub(super) settings: RunSettings,
+    /// `--secret` and `--ssh`.
+    pub(super) secrets: BuildSecrets,
 }
 
 /// The folder of one step, which goes with it.
@@ -120,7 +122,7 @@ impl StepRunner for Runner {
     ) -> Result<RunChanges, RunError> {
         let command = request.action.arguments.join(" ");
         let folder = StepFolder::new(&self.engine.settings().root)?;
-        let step = self.step(&request, &folder)?;
+        let (step, held) = self.step(&request, &folder)?;
         let own = step.mounts.iter().map(|mount| mount.target.as_os_str());
         let mut mount_points: Vec<Vec<u8>> = own
             .map(std::os::unix::ffi::OsStrExt::as_bytes)
@@ -137,8 +139,15 @@ impl StepRunner for Runner {
             .engine
             .start_step(step, write, both)
             .map_err(|error| not_started(error.to_string()))?;
+        let end = process.ending()?;
+        let ends_with_build = request.cancellation.when_canceled(move || end.end());
         pass_on(File::from(read), output)?;
-        match process.wait() {
+        let outcome = process.wait();
+        drop((ends_with_build, held));
+        if request.cancellation.is_canceled() {
+            return Err(RunError::Canceled);
+        }
+        match outcome {
             Ok(0) => (),
             Ok(code) => return Err(RunError::Failed { command, code }),
             Err(LaunchError::Failed { text, exit_code }) if exit_code > 125 => {
@@ -167,25 +176,16 @@ impl StepRunner for Runner {
 }
 
 impl Runner {
-    fn step(&self, request: &RunRequest<'_>, folder: &StepFolder) -> Result<StepRequest, RunError> {
+    fn step(
+        &self,
+        request: &RunRequest<'_>,
+        folder: &StepFolder,
+    ) -> Result<(StepRequest, Held), RunError> {
         let action = request.action;
-        let mut mounts = files(request, folder, &self.settings.host_lines())?;
-        let mut binds = request.binds.iter().enumerate();
-        for mount in &action.mounts {
-            let target = target_of(mount, &action.folder);
-            mounts.push(match mount.kind {
-                MountKind::Bind => {
-                    let (number, selected) = binds
-                        .next()
-                        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-                    let place = folder.path.join(format!("bind-{number}"));
-                    materialize(selected, &place)?;
-                    // What is written there is thrown away with the step.
-                    bind_mount(&place, &target, !mount.read_only)
-                }
-                _ => self.mount(mount, &target)?,
-            });
-        }
+        let mut mounts = files(request, &folder.path, &self.settings.host_lines())?;
+        let root = &self.engine.settings().root;
+        let extra = StepMounts::new(request, &folder.path, root, &self.secrets)?;
+        mounts.extend(extra.mounts);
         if !action.run.devices.is_empty() {
             let text = "RUN --device is not supported: Wharf knows no CDI devices";
             return Err(RunError::NotThere(text.to_owned()));
@@ -216,16 +216,15 @@ impl Runner {
             }
         }
         let environment = action.environment.iter();
-        Ok(StepRequest {
+        let environment = environment.map(|(name, value)| format!("{name}={value}"));
+        let step = StepRequest {
             lowers,
             empty: store.root().join("layers/empty/fs"),
             upper: folder.path.join("upper"),
             work: folder.path.join("work"),
             mount_point: folder.path.join("rootfs"),
             arguments: action.arguments.clone(),
-            environment: environment
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect(),
+            environment: environment.chain(extra.variables).collect(),
             folder: PathBuf::from(&action.folder),
             user: action.user.clone(),
             hostname: HOSTNAME.to_owned(),
@@ -236,68 +235,20 @@ impl Runner {
             ulimits: self.settings.host.ulimits.clone(),
             cgroup_parent: self.settings.cgroup_parent.clone(),
             resources: resources(&self.settings.host).map_err(|error| other(&error))?,
-        })
-    }
-}
-
-/// Where a mount is, seen from the step's folder.
-fn target_of(mount: &Mount, folder: &str) -> String {
-    let target = Path::new(folder).join(mount.target.as_deref().unwrap_or_default());
-    target.to_string_lossy().into_owned()
-}
-
-impl Runner {
-    fn mount(&self, mount: &Mount, target: &str) -> Result<MountSpec, RunError> {
-        match mount.kind {
-            MountKind::Tmpfs => Ok(memory_mount(target, mount.size_bytes)),
-            MountKind::Cache if mount.from.is_none() && mount.sharing != Some(Sharing::Private) => {
-                let folder = self.cache_folder(mount, target)?;
-                Ok(bind_mount(&folder, target, !mount.read_only))
-            }
-            _ => Err(RunError::NotThere(format!(
-                "RUN --mount=type={} is not there yet as it is written: copy what the step needs, or leave it out",
-                mount.kind.word()
-            ))),
-        }
-    }
-
-    /// The folder of a cache, which outlives builds.
-    fn cache_folder(&self, mount: &Mount, target: &str) -> io::Result<PathBuf> {
-        let id = mount.id.as_deref().unwrap_or(target);
-        let name = Digest::of(id.as_bytes()).hex().clone();
-        let folder = self.engine.settings().root.join("cache-mounts").join(name);
-        if !folder.is_dir() {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)?;
-            let mode = std::fs::Permissions::from_mode(mount.mode.unwrap_or(0o755));
-            std::fs::set_permissions(&folder, mode)?;
-            if mount.user.is_some() || mount.group.is_some() {
-                std::os::unix::fs::chown(
-                    &folder,
-                    Some(mount.user.unwrap_or(0)),
-                    Some(mount.group.unwrap_or(0)),
-                )?;
-            }
-        }
-        Ok(folder)
+        };
+        Ok((step, extra.held))
     }
 }
 
 /// `/etc/hosts`, `/etc/resolv.conf`, and the script that a heredoc is.
-fn files(
-    request: &RunRequest<'_>,
-    folder: &StepFolder,
-    more_hosts: &str,
-) -> io::Result<Vec<MountSpec>> {
+fn files(request: &RunRequest<'_>, folder: &Path, more_hosts: &str) -> io::Result<Vec<MountSpec>> {
     let hosts = format!(
         "127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n{more_hosts}"
     );
     let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let mut mounts = Vec::new();
     let mut add = |name: &str, content: &str, mode: u32, target: &str| -> io::Result<()> {
-        let path = folder.path.join(name);
+        let path = folder.join(name);
         wharf_blobs::write_file(&path, content.as_bytes(), mode)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
         mounts.push(bind_mount(&path, target, name != "script"));

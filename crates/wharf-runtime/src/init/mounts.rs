@@ -1,25 +1,29 @@
 //! One mount inside of the container.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, UnmountFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen,
 };
 
 use rustix::thread::LinkNameSpaceType;
 
-use super::tree::{attach, detached, make_file, make_folder, open_inside};
+use super::tree::{attach, detached, make_file, make_folder, open_inside, path_of};
 use super::{InitError, copy_up, during};
-use crate::spec::{MountSource, MountSpec, Propagation};
+use crate::spec::{MountSource, MountSpec, Propagation, SecretBytes};
 use crate::sys::{MountChange, change_mount};
 
 const MS_PRIVATE: u64 = 1 << 18;
 const MS_SLAVE: u64 = 1 << 19;
 const MS_SHARED: u64 = 1 << 20;
+/// What a secret's file is called where nobody sees it.
+const SECRET_NAME: &str = "secret";
 
 /// Mounts it below `root`.
 pub(crate) fn mount(root: &OwnedFd, mount: &MountSpec) -> Result<(), InitError> {
@@ -56,6 +60,12 @@ pub(crate) fn mount(root: &OwnedFd, mount: &MountSpec) -> Result<(), InitError> 
         }
         MountSource::OfNamespace { namespace, path } => of_namespace(root, mount, namespace, path),
         MountSource::Cgroups => cgroups(root, mount),
+        MountSource::Secret {
+            content,
+            mode,
+            user,
+            group,
+        } => secret(root, mount, content, *mode, (*user, *group)),
     }
 }
 
@@ -102,6 +112,49 @@ fn bind(
     };
     attach(&copy, &place).map_err(during(what.clone()))?;
     change_mount(&copy, MountChange::default().propagation(flag), recursive).map_err(during(what))
+}
+
+/// A file of a file system of its own, of which nothing but that file is ever mounted in the container: on no disk, and gone with it.
+fn secret(
+    root: &OwnedFd,
+    mount: &MountSpec,
+    content: &SecretBytes,
+    mode: u32,
+    (user, group): (u32, u32),
+) -> Result<(), InitError> {
+    let what = || format!("show a secret at {}", mount.target.display());
+    let writable = MountSpec {
+        read_only: false,
+        ..mount.clone()
+    };
+    // Not even where memory is swapped to a disk, as far as the kernel can be told (6.4, and not in user namespaces).
+    let options = |more: &[&str]| -> Vec<String> {
+        let all = ["mode=700"].iter().chain(more);
+        all.map(|option| (*option).to_owned()).collect()
+    };
+    let made = new_file_system("tmpfs", &options(&["noswap"]), &writable)
+        .or_else(|_not_known| new_file_system("tmpfs", &options(&[]), &writable))
+        .map_err(during(what()))?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&made, SECRET_NAME, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(during(what()))?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(content.expose()).map_err(during(what()))?;
+    match std::os::unix::fs::fchown(&file, Some(user), Some(group)) {
+        // An id that the container does not have: nobody inside can be that user either.
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => (),
+        changed => changed.map_err(during(what()))?,
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode & 0o777))
+        .map_err(during(what()))?;
+    // Only what is mounted somewhere can be copied: for that moment it lies upon the root, which is open already.
+    attach(&made, root).map_err(during(what()))?;
+    let copy = detached(&path_of(&made).join(SECRET_NAME), false);
+    rustix::mount::unmount(path_of(&made), UnmountFlags::DETACH).map_err(during(what()))?;
+    let copy = copy.map_err(during(what()))?;
+    change_mount(&copy, MountChange::default().read_only(), false).map_err(during(what()))?;
+    let place = make_file(root, &mount.target)?;
+    attach(&copy, &place).map_err(during(what()))
 }
 
 /// A mount can be copied only by whoever is in its namespace: so we go there and come back.

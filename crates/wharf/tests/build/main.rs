@@ -20,3 +20,4 @@ mod peers;
 mod reproducible;
 mod run_settings;
 mod running;
+mod secrets;

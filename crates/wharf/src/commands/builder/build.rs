@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use wharf_build::builder::BuildOptions;
+use wharf_build::builder::{BuildOptions, Cancellation};
 use wharf_build::check::CheckReport;
 use wharf_build::tree::Modes;
 use wharf_engine::{BuildFailure, BuildOutcome, BuildRequest, ImageTarget};
@@ -16,6 +17,7 @@ use super::image_options;
 use super::output_option::Output;
 use super::publish::{self, IIDFILE, METADATA_FILE};
 use super::run_options::{self, run_settings};
+use super::secret_options::secrets;
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
 use crate::environment::Environment;
 use crate::session::Session;
@@ -52,6 +54,14 @@ const QUIET: Flag = Flag::switch(
     "Suppress the build output and print image ID on success",
 )
 .letter('q');
+const SECRET: Flag = Flag::list(
+    "secret",
+    "Secret to expose to the build (format: \"id=mysecret[,src=/local/secret]\")",
+);
+const SSH: Flag = Flag::list(
+    "ssh",
+    "SSH agent socket to expose to the build (format: \"default|<id>[=<socket>]\")",
+);
 pub(super) const TARGET: Flag = Flag::text("target", "Set the target build stage to build");
 const TIMESTAMPS: Flag = Flag::text(
     "timestamps",
@@ -130,10 +140,12 @@ pub(crate) const COMMAND: Command = Command {
         QUIET,
         RESOURCE,
         RM,
+        SECRET,
         SECURITY_OPT,
         run_options::SHM_SIZE,
         image_options::SQUASH,
         image_options::SQUASH_ALL,
+        SSH,
         image_options::TAG,
         TARGET,
         TIMESTAMP,
@@ -168,7 +180,7 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     };
     let display = Display::new(session.printer(), shown);
     let images: Vec<ImageTarget> = targets.iter().map(|(_, image)| image.clone()).collect();
-    let outcome = built(session, matches, &outputs, &images, &display).await?;
+    let outcome = Box::pin(built(session, matches, &outputs, &images, &display)).await?;
     for ((number, _), image) in targets.iter().zip(&outcome.images) {
         if let Some(output) = outputs.get(*number) {
             publish::publish(session, output, image, shown).await?;
@@ -219,10 +231,11 @@ async fn built(
     matches: &Matches,
     outputs: &[Output],
     images: &[ImageTarget],
-    display: &std::sync::Arc<Display>,
+    display: &Arc<Display>,
 ) -> anyhow::Result<BuildOutcome> {
     let engine = session.engine();
-    let request = request(session, matches, outputs, images)?;
+    let cancellation = Arc::new(Cancellation::default());
+    let request = request(session, matches, outputs, images, &cancellation)?;
     let failed = |failure: BuildFailure| failed(session, display, &failure);
     let outcome = engine
         .build(request, &display.sink())
@@ -233,7 +246,7 @@ async fn built(
             matches.argument(0) != "-" && matches.some_text(&FILE) != Some("-"),
             "--verify reads everything twice: stdin cannot be read again"
         );
-        let mut again = self::request(session, matches, &[Output::CacheOnly], &[])?;
+        let mut again = self::request(session, matches, &[Output::CacheOnly], &[], &cancellation)?;
         again.options.no_cache = true;
         let second = engine.build(again, &display.sink()).await.map_err(failed)?;
         anyhow::ensure!(
@@ -273,6 +286,7 @@ fn request(
     matches: &Matches,
     outputs: &[Output],
     images: &[ImageTarget],
+    cancellation: &Arc<Cancellation>,
 ) -> anyhow::Result<BuildRequest> {
     let (context, dockerfile) = sources(matches.argument(0), matches.some_text(&FILE))?;
     let named: anyhow::Result<BTreeMap<_, _>> = matches
@@ -293,6 +307,12 @@ fn request(
     });
     let threads = std::thread::available_parallelism();
     let verifies = matches.is_set(&VERIFY);
+    let secrets = secrets(
+        matches.list(&SECRET),
+        matches.list(&SSH),
+        &Environment::build_argument,
+    )
+    .map_err(|error| anyhow::anyhow!("ERROR: {error:#}"))?;
     let engine = session.engine();
     Ok(BuildRequest {
         context,
@@ -315,6 +335,8 @@ fn request(
                 "invalid value {other:?} for --context-modes: expected umask or preserve"
             ),
         },
+        secrets,
+        cancellation: Arc::clone(cancellation),
         options: BuildOptions {
             no_cache: matches.is_set(&NO_CACHE)
                 || !matches.is_set(&image_options::LAYERS)

@@ -10,5 +10,6 @@ mod output_option;
 pub(crate) mod prune;
 mod publish;
 mod run_options;
+mod secret_options;
 
 pub(crate) use group::COMMAND;
