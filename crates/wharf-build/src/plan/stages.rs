@@ -137,6 +137,8 @@ impl<'a> Graph<'a> {
             }
         };
         let own = stage.name.as_ref().and_then(|name| self.context(name));
+        // A context of its name stands for the whole stage: nothing of it is built.
+        let is_replaced = own.is_some();
         let base = match own {
             Some(base) => base,
             None => self.base(&base, stage.lines)?,
@@ -157,10 +159,11 @@ impl<'a> Graph<'a> {
             instructions: stage
                 .instructions
                 .iter()
+                .filter(|_| !is_replaced)
                 .map(|instruction| (instruction.clone(), false))
                 .collect(),
             stage: stage.clone(),
-            has_triggers: false,
+            has_triggers: is_replaced,
             is_only_source: false,
         })
     }

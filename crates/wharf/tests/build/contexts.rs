@@ -116,7 +116,7 @@ fn ignored_files_are_no_part_of_the_context() {
 #[test]
 fn contexts_have_names() {
     let project = Project::new(
-        "FROM scratch AS replaced\nCOPY Dockerfile /\nFROM scratch\nCOPY --from=more x /1\nCOPY --from=replaced x /2\nCOPY --from=image /i /3\n",
+        "FROM scratch AS replaced\nCOPY not-there /\nFROM scratch\nCOPY --from=more x /1\nCOPY --from=replaced x /2\nCOPY --from=image /i /3\n",
     );
     let more = project.sandbox.work().join("more");
     std::fs::create_dir(&more).unwrap();
