@@ -13,5 +13,6 @@ mod mounts;
 mod network;
 mod ordinary_user;
 mod output;
+mod own_image;
 mod volumes;
 mod watching;
