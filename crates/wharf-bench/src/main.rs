@@ -7,6 +7,7 @@
 
 mod accounting;
 mod cases;
+mod containers;
 mod images;
 mod load;
 mod memory;
@@ -28,13 +29,14 @@ use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 
 use crate::cases::{Bench, Case};
+use crate::containers::ContainerArguments;
 use crate::images::ImageName;
 use crate::registry::Registry;
 use crate::results::Results;
 use crate::sandbox::Sandbox;
 use crate::serving::ServingArguments;
 use crate::terminal::{say, show};
-use crate::tools::{Tool, all_tools};
+use crate::tools::{IMAGE_TOOLS, Tool, installed};
 use crate::volume::VolumeKind;
 
 /// What `cargo xtask bench` starts: it puts the first word there.
@@ -45,9 +47,12 @@ enum Program {
     Images(Arguments),
     /// How the registry serves
     Registry(ServingArguments),
+    /// How containers start and images are built
+    Containers(ContainerArguments),
 }
 
-/// Measures Wharf beside the peers that are installed. `cargo xtask bench registry` measures the registry.
+/// Measures Wharf beside the peers that are installed. `cargo xtask bench registry` measures the registry, `cargo xtask bench containers`
+/// containers and builds.
 #[derive(Debug, clap::Args)]
 struct Arguments {
     /// What to measure; everything when nothing is named
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
     let outcome = match Program::parse() {
         Program::Images(arguments) => bench(&arguments),
         Program::Registry(arguments) => serving::run(&arguments),
+        Program::Containers(arguments) => containers::run(&arguments),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -100,7 +106,7 @@ fn main() -> ExitCode {
 /// Answers whether every tool did what it was asked to.
 fn bench(arguments: &Arguments) -> Result<bool> {
     let sandbox = Sandbox::open(&arguments.cache)?;
-    let installed = all_tools(&sandbox);
+    let installed = installed(&sandbox, &IMAGE_TOOLS);
     let results_file = sandbox.cache.join("results.json");
     let mut results = Results::read(&results_file)?;
     let storage = sandbox.cache.join("registry");
@@ -124,7 +130,7 @@ fn bench(arguments: &Arguments) -> Result<bool> {
             .run(&bench)
             .with_context(|| format!("measuring {}", case.word()))?;
         all_well &= measured.failures.is_empty();
-        show(&report::case_table(*case, &measured));
+        show(&report::case_table(case.title(), case.shape(), &measured));
         results.cases.insert(case.word().to_owned(), measured);
         if !arguments.quick {
             results.write(&results_file)?;

@@ -8,6 +8,8 @@
 //! ```text
 //! CACHE/images/NAME/      the images, as OCI layouts
 //! CACHE/registry/         what the bench's registry serves
+//! CACHE/contexts/NAME/    what is built
+//! CACHE/tools/            programs of others that were built for the bench
 //! CACHE/results.json      the latest figures of each case
 //! CACHE/run/              a tmpfs: sockets, configurations, logs, and a mount point for each store under test
 //! ```
@@ -61,6 +63,12 @@ impl Sandbox {
     /// A program of this repository, if it has been built.
     pub(crate) fn built_program(&self, name: &str) -> Option<PathBuf> {
         let path = self.programs.join(name);
+        path.exists().then_some(path)
+    }
+
+    /// A program of somebody else's that `cargo xtask bench` has built, if it could.
+    pub(crate) fn fetched_program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.cache.join("tools").join(name);
         path.exists().then_some(path)
     }
 

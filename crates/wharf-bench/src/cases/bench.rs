@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::{again, archives, interrupted, listing, pull, push, startup};
 use crate::images::ImageName;
 use crate::registry::Registry;
+use crate::report::Shape;
 use crate::results::CaseResults;
 use crate::sandbox::Sandbox;
 use crate::terminal::say;
@@ -59,6 +60,29 @@ impl Case {
             Self::Again => "again",
             Self::Listing => "listing",
             Self::Startup => "startup",
+        }
+    }
+
+    /// The headline of its table.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Pull => "Pull into an empty store until a program in the image has run",
+            Self::PullOrdinary => "The same as an ordinary user",
+            Self::Interrupted => "Pull of `medium`, killed again and again",
+            Self::Push => "Push of `medium` to an empty registry",
+            Self::Save => "Save of `medium`",
+            Self::Load => "Load of `medium`",
+            Self::Again => "Pull and push of what is there",
+            Self::Listing => "`images`",
+            Self::Startup => "Start-up and size",
+        }
+    }
+
+    /// What its table shows.
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Self::Interrupted | Self::Again | Self::Listing | Self::Startup => Shape::Figures,
+            _ => Shape::Usages,
         }
     }
 

@@ -35,7 +35,7 @@ fn lists(tool: Tool, count: usize) -> bool {
     match tool {
         Tool::Wharf | Tool::Dockerd => true,
         Tool::Podman => count == 1,
-        Tool::Ruler | Tool::Skopeo => false,
+        Tool::Ruler | Tool::Skopeo | Tool::Buildah | Tool::Buildkit => false,
     }
 }
 

@@ -53,13 +53,13 @@ fn figures(results: &Results, installed: &[(Tool, String)], volume: VolumeKind) 
     for case in Case::ALL {
         if let Some(measured) = results.cases.get(case.word()) {
             text.push('\n');
-            text.push_str(&case_table(case, measured));
+            text.push_str(&case_table(case.title(), case.shape(), measured));
         }
     }
     text
 }
 
-fn machine(installed: &[(Tool, String)], volume: VolumeKind) -> String {
+pub(super) fn machine(installed: &[(Tool, String)], volume: VolumeKind) -> String {
     let versions: Vec<String> = installed
         .iter()
         .filter(|(tool, _)| *tool != Tool::Ruler)

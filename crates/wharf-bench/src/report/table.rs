@@ -3,37 +3,29 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::cases::Case;
 use crate::results::{CaseResults, Quantity, Summary};
 use crate::tools::{Tool, User};
 
+/// What a table shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Wall time, CPU time and memory of each tool, with ratios.
+    Usages,
+    /// One figure a row.
+    Figures,
+}
+
 /// A Markdown table: a row for each subject and tool.
-pub(crate) fn case_table(case: Case, results: &CaseResults) -> String {
-    let mut text = format!("### {}\n\nMeasured {}.\n\n", title(case), results.date);
-    match case {
-        Case::Interrupted | Case::Again | Case::Listing | Case::Startup => {
-            figures(&mut text, results);
-        }
-        _ => usages(&mut text, results),
+pub(crate) fn case_table(title: &str, shape: Shape, results: &CaseResults) -> String {
+    let mut text = format!("### {title}\n\nMeasured {}.\n\n", results.date);
+    match shape {
+        Shape::Figures => figures(&mut text, results),
+        Shape::Usages => usages(&mut text, results),
     }
     for failure in &results.failures {
         line(&mut text, format_args!("\nFailed: {failure}"));
     }
     text
-}
-
-fn title(case: Case) -> &'static str {
-    match case {
-        Case::Pull => "Pull into an empty store until a program in the image has run",
-        Case::PullOrdinary => "The same as an ordinary user",
-        Case::Interrupted => "Pull of `medium`, killed again and again",
-        Case::Push => "Push of `medium` to an empty registry",
-        Case::Save => "Save of `medium`",
-        Case::Load => "Load of `medium`",
-        Case::Again => "Pull and push of what is there",
-        Case::Listing => "`images`",
-        Case::Startup => "Start-up and size",
-    }
 }
 
 /// Wall, CPU and memory, with ratios.

@@ -5,16 +5,22 @@ use crate::results::{Quantity, Results};
 use crate::tools::{Tool, User};
 
 /// A promise: a figure that must not be larger than its limit.
-struct Target {
-    promise: String,
-    limit: f64,
-    found: Option<f64>,
+pub(super) struct Target {
+    pub(super) promise: String,
+    pub(super) limit: f64,
+    /// Nothing if it was not measured.
+    pub(super) found: Option<f64>,
 }
 
-/// The table of all promises.
+/// The table of all promises about images.
 pub(super) fn table(results: &Results) -> String {
+    promises(&targets(results))
+}
+
+/// A table of promises, and whether they are kept.
+pub(super) fn promises(targets: &[Target]) -> String {
     let mut text = String::from("| promise | at most | measured | |\n|---|---|---|---|\n");
-    for target in targets(results) {
+    for target in targets {
         let (measured, verdict) = match target.found {
             None => (String::from("-"), "not measured"),
             Some(found) if found <= target.limit => (short(found), "met"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::session::{ArchiveFormat, Operation, Store};
+use super::session::{ArchiveFormat, BuildOrder, Operation, Store};
 use crate::registry::Daemon;
 use crate::sandbox::Sandbox;
 use crate::waiting::wait_until;
@@ -93,6 +93,20 @@ impl Store for Dockerd {
                 return None;
             }
             Operation::List => command.arg("images"),
+            Operation::Run { reference, network } => command
+                .args(["run", "--rm", "--network", network, reference])
+                .args(["/bin/busybox", "true"]),
+            // The classic builder: the other one is measured as BuildKit.
+            Operation::Build(BuildOrder {
+                context,
+                target,
+                cached,
+            }) => command
+                .env("DOCKER_BUILDKIT", "0")
+                .args(["build", "--tag", "bench", "--network", "none"])
+                .args((!cached).then_some("--no-cache"))
+                .args(target.map(|target| format!("--target={target}")))
+                .arg(context),
         };
         Some(vec![command])
     }

@@ -9,6 +9,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::buildah::Buildah;
+use super::buildkit::Buildkit;
 use super::dockerd::Dockerd;
 use super::podman::Podman;
 use super::ruler::Ruler;
@@ -33,6 +35,8 @@ pub(crate) enum Tool {
     Podman,
     /// Copies without unpacking.
     Skopeo,
+    Buildah,
+    Buildkit,
 }
 
 /// Who runs the tool.
@@ -80,6 +84,22 @@ pub(crate) enum Operation<'a> {
         format: ArchiveFormat,
     },
     List,
+    /// Run `/bin/busybox true` in a new container of an image that is there.
+    Run {
+        reference: &'a str,
+        network: &'a str,
+    },
+    Build(BuildOrder<'a>),
+}
+
+/// A build: of the context's `Dockerfile`, its programs without a network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BuildOrder<'a> {
+    pub(crate) context: &'a Path,
+    /// The stage, if it is not the last one.
+    pub(crate) target: Option<&'a str>,
+    /// Whether what earlier builds came to may be taken.
+    pub(crate) cached: bool,
 }
 
 /// An empty store that is ready, with its daemons.
@@ -97,6 +117,8 @@ impl Tool {
             Self::Dockerd => "dockerd",
             Self::Podman => "podman",
             Self::Skopeo => "skopeo",
+            Self::Buildah => "buildah",
+            Self::Buildkit => "buildkit",
         }
     }
 
@@ -105,13 +127,16 @@ impl Tool {
         let mut command = match self {
             Self::Ruler => return sandbox.built_program("pull-ruler").map(|_| String::new()),
             Self::Wharf => sandbox.command(sandbox.built_program("wharf")?),
+            Self::Buildkit => sandbox.command(sandbox.fetched_program("buildkitd")?),
             tool => sandbox.command(tool.word()),
         };
         let output = command.arg("--version").output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let word = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit());
-        let version = text.split_whitespace().find(word)?;
-        Some(version.trim_end_matches(',').to_owned())
+        let mut words = text
+            .split_whitespace()
+            .map(|word| word.trim_start_matches('v').trim_end_matches(','));
+        let version = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+        Some(version.to_owned())
     }
 
     fn open(self, sandbox: &Sandbox, root: &Path, user: User) -> Result<Box<dyn Store>> {
@@ -121,6 +146,8 @@ impl Tool {
             (Self::Dockerd, User::Root) => Box::new(Dockerd::start(sandbox, root)?),
             (Self::Podman, User::Root) => Box::new(Podman::new(root)),
             (Self::Skopeo, User::Root) => Box::new(Skopeo::new(root)),
+            (Self::Buildah, User::Root) => Box::new(Buildah::new(root)),
+            (Self::Buildkit, User::Root) => Box::new(Buildkit::start(sandbox, root)?),
             (tool, User::Ordinary) => bail!("{tool} is measured as root only"),
         })
     }
@@ -132,18 +159,28 @@ impl fmt::Display for Tool {
     }
 }
 
-/// Every tool that is installed, in the order of the tables.
-pub(crate) fn all_tools(sandbox: &Sandbox) -> Vec<(Tool, String)> {
-    let tools = [
-        Tool::Ruler,
-        Tool::Wharf,
-        Tool::Dockerd,
-        Tool::Podman,
-        Tool::Skopeo,
-    ];
+/// Who moves images, in the order of the tables.
+pub(crate) const IMAGE_TOOLS: [Tool; 5] = [
+    Tool::Ruler,
+    Tool::Wharf,
+    Tool::Dockerd,
+    Tool::Podman,
+    Tool::Skopeo,
+];
+/// Who runs containers or builds images, in the order of the tables.
+pub(crate) const CONTAINER_TOOLS: [Tool; 5] = [
+    Tool::Wharf,
+    Tool::Dockerd,
+    Tool::Podman,
+    Tool::Buildah,
+    Tool::Buildkit,
+];
+
+/// Those of `tools` that are installed, with their versions.
+pub(crate) fn installed(sandbox: &Sandbox, tools: &[Tool]) -> Vec<(Tool, String)> {
     let installed = tools
-        .into_iter()
-        .filter_map(|tool| Some((tool, tool.version(sandbox)?)));
+        .iter()
+        .filter_map(|tool| Some((*tool, tool.version(sandbox)?)));
     installed.collect()
 }
 

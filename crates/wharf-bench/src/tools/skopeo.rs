@@ -57,7 +57,10 @@ impl Store for Skopeo {
             Operation::Load { file, format } => {
                 Self::copy(sandbox, None, &archive(file, format, ""), &own)
             }
-            Operation::List | Operation::PullLogged { .. } => return None,
+            Operation::List
+            | Operation::PullLogged { .. }
+            | Operation::Run { .. }
+            | Operation::Build(_) => return None,
         };
         Some(vec![step])
     }

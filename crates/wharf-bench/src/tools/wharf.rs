@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::session::{ORDINARY_ID, Operation, Store, User};
+use super::session::{BuildOrder, ORDINARY_ID, Operation, Store, User};
 use crate::sandbox::Sandbox;
 
 pub(super) struct Wharf {
@@ -98,6 +98,18 @@ impl Store for Wharf {
             } => command.arg("save").arg("-o").arg(file).arg(reference),
             Operation::Load { file, .. } => command.args(["load", "-i"]).arg(file),
             Operation::List => command.arg("images"),
+            Operation::Run { reference, network } => command
+                .args(["run", "--rm", "--network", network, reference])
+                .args(["/bin/busybox", "true"]),
+            Operation::Build(BuildOrder {
+                context,
+                target,
+                cached,
+            }) => command
+                .args(["build", "--tag", "bench", "--network", "none"])
+                .args((!cached).then_some("--no-cache"))
+                .args(target.map(|target| format!("--target={target}")))
+                .arg(context),
         };
         Some(vec![command])
     }
