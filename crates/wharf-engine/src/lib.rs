@@ -19,9 +19,10 @@ mod telling;
 
 pub use builds::{
     AnnotationPlace, ArchiveTarget, Attestations, BuildFailure, BuildOutcome, BuildRequest,
-    BuildSecrets, BuildSink, BuiltImage, ContextSource, DockerfileSource, FilesTarget,
-    ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget, LayerCompression, NamedContext,
-    ProvenanceOptions, RunSettings, SECRET_LIMIT_BYTES, SecretSource,
+    BuildSecrets, BuildSink, BuiltImage, CachePlace, CacheSource, CacheTarget, ContextSource,
+    DockerfileSource, FilesTarget, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
+    LayerCompression, NamedContext, ProvenanceOptions, RunSettings, SECRET_LIMIT_BYTES,
+    SecretSource,
 };
 pub use containers::{
     ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles, ContainerNetwork,

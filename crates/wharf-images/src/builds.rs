@@ -31,6 +31,8 @@ pub struct BuildEntry {
     pub description: String,
     /// What went into the key, in the builder's form.
     pub fields: Vec<u8>,
+    /// Those of its keys that mean the same on other machines.
+    pub portable_keys: Vec<Digest>,
     /// When it was made.
     pub created: Timestamp,
     /// When it was used last.
@@ -42,8 +44,10 @@ pub struct BuildEntry {
 /// An entry to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBuildEntry {
-    /// The keys that name it.
+    /// The keys that name it, those that mean the same on other machines first.
     pub keys: Vec<Digest>,
+    /// How many of the keys those are.
+    pub portable: usize,
     /// As [`BuildEntry::shape`].
     pub shape: Digest,
     /// The layer.

@@ -48,6 +48,7 @@ impl Stepping<'_, '_> {
             return Ok(true);
         }
         let parts = self.parts(action)?;
+        let portable = 1 + usize::from(direct.is_some());
         let mut quick: Vec<Digest> = direct.into_iter().collect();
         if let Some(key) = self.quick_key(&shape, &parts) {
             if self.find(&key, &quick, running)? {
@@ -56,12 +57,10 @@ impl Stepping<'_, '_> {
             quick.push(key);
         }
         let shape_key = shape.digest();
+        let store = self.input.store;
         let is_known = self.uses_cache()
-            && !self
-                .input
-                .store
-                .build_entries_of_shape(&shape_key, 1)?
-                .is_empty();
+            && (self.input.remote.imports_shape(&shape_key)
+                || !store.build_entries_of_shape(&shape_key, 1)?.is_empty());
         if is_known {
             let fields = content_fields(&shape, &parts, self.work.times, self.digests)?;
             if self.find(&fields.digest(), &quick, running)? {
@@ -73,7 +72,7 @@ impl Stepping<'_, '_> {
         }
         let (layer, size) = self.place_and_write(action, &parts)?;
         let fields = content_fields(&shape, &parts, self.work.times, self.digests)?;
-        self.remember(&layer, size, &shape, &fields, &quick)?;
+        self.remember(&layer, size, &shape, &fields, &quick, portable)?;
         Ok(false)
     }
 

@@ -1,7 +1,9 @@
 //! What a build tells while it goes on.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wharf_oci::Digest;
 
 /// One thing that is done and shown with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +76,7 @@ pub enum BuildEvent {
 pub struct BuildEvents {
     sink: Arc<dyn Fn(BuildEvent) + Send + Sync>,
     next: std::sync::atomic::AtomicUsize,
+    used: Mutex<Vec<Digest>>,
 }
 
 impl BuildEvents {
@@ -82,7 +85,20 @@ impl BuildEvents {
         Self {
             sink,
             next: 1.into(),
+            used: Mutex::default(),
         }
+    }
+
+    /// Notes that a step has come to what the cache has under this key.
+    pub(super) fn used_entry(&self, key: Digest) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.push(key);
+    }
+
+    /// Keys of everything that steps have come to so far.
+    pub fn used_entries(&self) -> Vec<Digest> {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.clone()
     }
 
     /// Tells something.

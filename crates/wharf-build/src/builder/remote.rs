@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wharf_images::NewBuildEntry;
 use wharf_layers::Timestamp;
 use wharf_oci::Digest;
 
@@ -25,6 +26,19 @@ pub trait RemoteSources: Send + Sync {
         keep_git_dir: bool,
         checksum: Option<&str>,
     ) -> Result<Arc<dyn FileTree>, RemoteError>;
+
+    /// What a cache from elsewhere has under a key. Its layer is in the store and under the build's lease then.
+    ///
+    /// # Errors
+    /// If it has something, and that cannot be had or is not what it should be.
+    fn imported(&self, _key: &Digest) -> Result<Option<NewBuildEntry>, RemoteError> {
+        Ok(None)
+    }
+
+    /// Whether a cache from elsewhere has something of this shape.
+    fn imports_shape(&self, _shape: &Digest) -> bool {
+        false
+    }
 }
 
 /// A file of a web server.

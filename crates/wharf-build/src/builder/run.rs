@@ -151,7 +151,7 @@ impl Stepping<'_, '_> {
         input
             .store
             .remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;
-        self.remember(&written.layer, written.size, &fields, &fields, &[])?;
+        self.remember(&written.layer, written.size, &fields, &fields, &[], 1)?;
         Ok(false)
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
-use wharf_images::{ImageStore, Lease, NewBuildEntry};
+use wharf_images::{BuildEntry, ImageStore, Lease, NewBuildEntry};
 use wharf_layers::Limits;
 use wharf_oci::{ChainId, DiffId, Digest, ImageConfig};
 
@@ -373,7 +373,11 @@ impl Stepping<'_, '_> {
             return Ok(false);
         }
         let store = self.input.store;
-        let Some(found) = store.build_entry(key)? else {
+        let found = match store.build_entry(key)? {
+            None => self.imported(key)?,
+            found => found,
+        };
+        let Some(found) = found else {
             return Ok(false);
         };
         self.input
@@ -384,6 +388,7 @@ impl Stepping<'_, '_> {
             return Ok(false);
         }
         store.use_build_entries(&[(found.id, more.to_vec())])?;
+        self.input.events.used_entry(*key);
         if self.input.options.explain {
             running.explain(format!(
                 "hit: made {}, used {} times",
@@ -396,6 +401,27 @@ impl Stepping<'_, '_> {
             blob: found.blob,
         });
         Ok(true)
+    }
+
+    /// What an imported cache has under the key. One that cannot be used is as good as none.
+    fn imported(&self, key: &Digest) -> Result<Option<BuildEntry>, StepError> {
+        let store = self.input.store;
+        match self.input.remote.imported(key) {
+            Ok(None) => Ok(None),
+            Ok(Some(entry)) => {
+                store.put_build_entry(&entry)?;
+                Ok(store.build_entry(key)?)
+            }
+            Err(error) => {
+                let line = self.step.lines.first;
+                self.input
+                    .events
+                    .tell(super::event::BuildEvent::Warning(format!(
+                        "line {line}: the imported cache is not used: {error}"
+                    )));
+                Ok(None)
+            }
+        }
     }
 
     /// Says what is different from an earlier time, if that is wanted.
@@ -436,7 +462,7 @@ impl Stepping<'_, '_> {
         Ok(())
     }
 
-    /// Writes the step's layer and remembers it by its key, and by `more`.
+    /// Writes the step's layer and remembers it by its key, and by `more`, which mean nothing elsewhere.
     pub(super) fn keep(
         &mut self,
         entries: &[(Vec<u8>, LayerEntry)],
@@ -445,7 +471,7 @@ impl Stepping<'_, '_> {
         more: &[Digest],
     ) -> Result<(), StepError> {
         let written = self.write(entries)?;
-        self.remember(&written.0, written.1, shape, fields, more)
+        self.remember(&written.0, written.1, shape, fields, more, 1)
     }
 
     /// Writes the step's layer; with the sum of its files' sizes.
@@ -465,6 +491,7 @@ impl Stepping<'_, '_> {
         Ok((written.layer, written.size))
     }
 
+    /// Remembers a layer by its key and by `more`; the first `portable` of them mean the same on other machines.
     pub(super) fn remember(
         &mut self,
         layer: &LayerRef,
@@ -472,11 +499,14 @@ impl Stepping<'_, '_> {
         shape: &KeyFields,
         fields: &KeyFields,
         more: &[Digest],
+        portable: usize,
     ) -> Result<(), StepError> {
         let mut keys = vec![fields.digest()];
+        self.input.events.used_entry(fields.digest());
         keys.extend_from_slice(more);
         self.input.store.put_build_entry(&NewBuildEntry {
             keys,
+            portable,
             shape: shape.digest(),
             diff_id: layer.diff_id,
             blob: layer.blob.clone(),

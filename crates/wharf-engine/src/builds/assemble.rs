@@ -9,6 +9,7 @@ use wharf_images::{ImageStore, Lease};
 use wharf_layers::{Compressor, Decompressor, Limits, ZstdCompressor};
 use wharf_oci::{Descriptor, Digest, Index, Manifest, MediaType, Platform, RawManifest, Reference};
 
+use super::cache_records::{ANNOTATION, CacheRecords};
 use super::image_target::{AnnotationPlace, ImageShape, LayerCompression};
 use super::record::manifest_of_layers;
 use crate::error::{EngineError, classify};
@@ -53,6 +54,8 @@ pub(super) struct Place<'a> {
     pub(super) lease: &'a Lease,
     pub(super) limits: &'a Limits,
     pub(super) threads: usize,
+    /// What steps have come to.
+    pub(super) records: &'a CacheRecords,
 }
 
 impl Place<'_> {
@@ -148,10 +151,18 @@ fn image_manifest(
     for layer in &one.built.layers {
         layers.push(compressed(place, layer, shape)?);
     }
-    let annotations = shape.annotations_of(AnnotationPlace::Manifest, Some(&one.platform));
+    let mut annotations = shape.annotations_of(AnnotationPlace::Manifest, Some(&one.platform));
+    if shape.inline_cache {
+        let own = one.built.config.diff_ids().iter().copied().collect();
+        let records = place.records.clone().about(&own);
+        if !records.is_empty() {
+            annotations.insert(ANNOTATION.to_owned(), records.to_json()?);
+        }
+    }
     let plain = manifest_of_layers(&one.built.config, layers.iter())?;
     let is_oci = plain.media_type().as_str() == MediaType::OCI_MANIFEST;
-    let wants_oci = shape.oci || attests || !shape.annotations.is_empty();
+    let wants_oci =
+        shape.oci || attests || !shape.annotations.is_empty() || !annotations.is_empty();
     if (is_oci && annotations.is_empty()) || !(is_oci || wants_oci) {
         return Ok(plain);
     }

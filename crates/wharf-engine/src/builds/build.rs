@@ -16,6 +16,9 @@ use wharf_oci::{Platform, PlatformMatcher};
 use wharf_transfer::ErrorKind;
 
 use super::assemble::{BuiltPlatform, Place, Predicates, assemble};
+use super::cache_export::{CachePlace, used_records};
+use super::cache_import::ImportedCaches;
+use super::cache_records::CacheRecords;
 use super::context::{
     FoundDockerfile, IgnoreFile, archive_tree, dockerfile_in, dockerfile_of_folder, folder_tree,
     ignore_file,
@@ -31,7 +34,7 @@ use super::request::{
 use super::run::Runner;
 use crate::blocking;
 use crate::engine::Engine;
-use crate::error::{EngineError, classify, failure};
+use crate::error::{EngineError, classify, failure, with_causes};
 
 /// Rounds in which base images bring triggers that need more of them.
 const MAXIMUM_ROUNDS: usize = 100;
@@ -98,6 +101,15 @@ impl Engine {
             lease: &lease,
             events: &events,
         };
+        let caches = match request.platforms.first() {
+            _ if request.cache_from.is_empty() => ImportedCaches::default(),
+            platform => {
+                let platform = platform.unwrap_or(&self.settings().platform);
+                self.import_caches(&request.cache_from, platform, &events)
+                    .await
+            }
+        };
+        let caches = Arc::new(caches);
         let began = store.clock().now();
         let mut builts = Vec::new();
         let mut plans = Vec::new();
@@ -106,7 +118,9 @@ impl Engine {
             if builts.is_empty() {
                 told(&plan, &report, &events)?;
             }
-            let one = self.built_for(&work, platform, plan.clone()).await?;
+            let one = self
+                .built_for(&work, platform, plan.clone(), &caches)
+                .await?;
             builts.push(one);
             plans.push(plan);
         }
@@ -119,7 +133,9 @@ impl Engine {
             .zip(&plans)
             .map(|(one, plan)| self.story(&work, one, plan, address.as_deref(), times))
             .collect();
-        let outcome = self.published(&work, &builts, &stories, report)?;
+        let records = used_records(&store, &events)?;
+        let outcome = self.published(&work, &builts, &stories, report, &records)?;
+        self.export_caches(&work, &builts, &records).await?;
         for target in &mut request.files {
             let running = events.start(match target {
                 FilesTarget::Folder { .. } => "exporting to client directory",
@@ -144,6 +160,7 @@ impl Engine {
         work: &Work<'_>,
         platform: Platform,
         mut plan: Plan,
+        caches: &Arc<ImportedCaches>,
     ) -> Result<BuiltPlatform, BuildFailure> {
         let request = work.request;
         request.run.apply(&mut plan);
@@ -158,6 +175,7 @@ impl Engine {
             context: work.sources.context.clone(),
             named: self.named_trees(request, work.store).await?,
             options: request.options.clone(),
+            caches: Arc::clone(caches),
             store: work.store.clone(),
             lease: Arc::clone(work.lease),
             events: Arc::clone(work.events),
@@ -218,6 +236,7 @@ impl Engine {
         builts: &[BuiltPlatform],
         stories: &[BuildStory<'_>],
         report: CheckReport,
+        records: &CacheRecords,
     ) -> Result<BuildOutcome, EngineError> {
         let request = work.request;
         let mut predicates: Vec<Predicates> = Vec::new();
@@ -233,6 +252,7 @@ impl Engine {
             lease: work.lease,
             limits: &self.settings().limits,
             threads: request.options.threads,
+            records,
         };
         let matcher = PlatformMatcher::only(&self.settings().platform);
         let best = builts
@@ -295,6 +315,42 @@ impl Engine {
             created: primary.built.times.of_build(),
             lease: Arc::clone(work.lease),
         })
+    }
+
+    /// Writes the caches that are wanted.
+    async fn export_caches(
+        &self,
+        work: &Work<'_>,
+        builts: &[BuiltPlatform],
+        records: &CacheRecords,
+    ) -> Result<(), EngineError> {
+        let of_result = builts.iter().flat_map(|one| one.built.config.diff_ids());
+        let of_result = of_result.copied().collect();
+        for target in &work.request.cache_to {
+            let running = work.events.start(match &target.place {
+                CachePlace::Registry(reference) => format!("exporting cache to {reference}"),
+                CachePlace::Folder(folder) => {
+                    format!("exporting cache to client directory {}", folder.display())
+                }
+                CachePlace::Inline => continue,
+            });
+            let exported = self
+                .export_cache(target, records.clone(), &of_result, work.lease)
+                .await;
+            match exported {
+                Ok(()) => running.done(),
+                Err(error) if target.ignores_errors => {
+                    let text = format!("the cache is not exported: {}", with_causes(&error));
+                    work.events.tell(BuildEvent::Warning(text));
+                    running.done();
+                }
+                Err(error) => {
+                    running.failed(&error);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The Dockerfile and the context.
@@ -453,7 +509,8 @@ impl Engine {
 
     /// Does the steps on a thread of their own, and gets meanwhile what they want from web servers.
     async fn steps(&self, job: Job) -> Result<BuiltStage, StepsFailure> {
-        let (asking, mut wishes) = asking(&job.store);
+        let limits = &self.settings().limits;
+        let (asking, mut wishes) = asking(&job.store, &job.lease, &job.caches, limits);
         let work = blocking::run(move || Ok(job.run(&asking)));
         let mut work = std::pin::pin!(work);
         let done = loop {
@@ -479,6 +536,7 @@ struct Job {
     context: Option<Arc<dyn FileTree>>,
     named: HashMap<String, Arc<dyn FileTree>>,
     options: BuildOptions,
+    caches: Arc<ImportedCaches>,
     store: ImageStore,
     lease: Arc<Lease>,
     events: Arc<BuildEvents>,

@@ -29,6 +29,8 @@ pub struct ImageShape {
     pub force_compression: bool,
     /// Free texts.
     pub annotations: Vec<ImageAnnotation>,
+    /// Whether the image says of its own layers what they were made by, for later builds.
+    pub inline_cache: bool,
     /// Attestations without `subject`, as `BuildKit` wrote them at first: found by the index alone.
     pub plain_attestations: bool,
 }

@@ -5,7 +5,10 @@ mod archive;
 mod assemble;
 mod bases;
 mod build;
+mod cache_export;
+mod cache_import;
 mod cache_mounts;
+mod cache_records;
 mod compare;
 mod context;
 mod export;
@@ -23,6 +26,8 @@ mod step_mounts;
 
 pub use archive::ArchiveTarget;
 pub(crate) use bases::manifest_layers;
+pub use cache_export::{CachePlace, CacheTarget};
+pub use cache_import::CacheSource;
 pub use image_target::{
     AnnotationPlace, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
     LayerCompression,

@@ -13,6 +13,8 @@ use wharf_build::tree::Modes;
 use wharf_images::Lease;
 use wharf_oci::{Descriptor, ImageId, Platform, RawManifest, Reference};
 
+use super::cache_export::CacheTarget;
+use super::cache_import::CacheSource;
 use super::image_target::{ImageShape, ImageTarget};
 use super::provenance::Attestations;
 use super::run_settings::RunSettings;
@@ -44,6 +46,10 @@ pub struct BuildRequest {
     pub images: Vec<ImageTarget>,
     /// What is said of them.
     pub attestations: Attestations,
+    /// Caches of builds elsewhere, the first that has something counts.
+    pub cache_from: Vec<CacheSource>,
+    /// Where a cache for builds elsewhere goes.
+    pub cache_to: Vec<CacheTarget>,
     /// Whether layers become one.
     pub squash: Option<Squash>,
     /// Folders and archives that get the files of the result.

@@ -7,7 +7,7 @@ use super::columns::{parsed, signed, timestamp, unsigned};
 use super::database::{RecordsError, Session};
 use crate::builds::{BuildEntry, FileDigest, FileIdentity, NewBuildEntry};
 
-const COLUMNS: &str = "id, shape, diff_id, blob, media_type, blob_size, size, description, fields, created_unix, used_unix, uses";
+const COLUMNS: &str = "id, shape, diff_id, blob, media_type, blob_size, size, description, fields, portable_keys, created_unix, used_unix, uses";
 
 impl Session<'_> {
     /// The entry that a key names.
@@ -68,10 +68,17 @@ impl Session<'_> {
         {
             self.delete_build_entry(old.id)?;
         }
+        let portable: Vec<String> = entry
+            .keys
+            .iter()
+            .take(entry.portable)
+            .map(ToString::to_string)
+            .collect();
+        let portable = portable.join(" ");
         self.0
             .prepare_cached(
                 "INSERT INTO build_cache (shape, diff_id, blob, media_type, blob_size, size, description, fields, \
-                 created_unix, used_unix, uses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, 0)",
+                 portable_keys, created_unix, used_unix, uses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, 0)",
             )?
             .execute(params![
                 entry.shape.to_string(),
@@ -82,6 +89,7 @@ impl Session<'_> {
                 signed(entry.size),
                 entry.description,
                 entry.fields,
+                portable,
                 now.as_second()
             ])?;
         let id = self.0.last_insert_rowid();
@@ -192,8 +200,12 @@ fn build_entry(row: &Row<'_>) -> rusqlite::Result<BuildEntry> {
         size: unsigned(row, 6)?,
         description: row.get(7)?,
         fields: row.get(8)?,
-        created: timestamp(row, 9)?,
-        used: timestamp(row, 10)?,
-        uses: unsigned(row, 11)?,
+        portable_keys: {
+            let keys = row.get_ref(9)?.as_str()?.split(' ');
+            keys.filter_map(|key| key.parse().ok()).collect()
+        },
+        created: timestamp(row, 10)?,
+        used: timestamp(row, 11)?,
+        uses: unsigned(row, 12)?,
     })
 }

@@ -21,3 +21,4 @@ mod reproducible;
 mod run_settings;
 mod running;
 mod secrets;
+mod shared_caches;

@@ -10,6 +10,7 @@ use wharf_build::tree::Modes;
 use wharf_engine::{BuildFailure, BuildOutcome, BuildRequest, ImageTarget};
 use wharf_oci::Platform;
 
+use super::cache_options;
 use super::check;
 use super::context_argument::{named_context, sources};
 use super::display::{Display, Shown};
@@ -107,6 +108,8 @@ pub(crate) const COMMAND: Command = Command {
         BUILD_ARG,
         BUILD_CONTEXT,
         BUILDER,
+        cache_options::CACHE_FROM,
+        cache_options::CACHE_TO,
         run_options::CGROUP_PARENT,
         CHECK,
         COMPRESS,
@@ -237,8 +240,7 @@ async fn built(
     let cancellation = Arc::new(Cancellation::default());
     let request = request(session, matches, outputs, images, &cancellation)?;
     let failed = |failure: BuildFailure| failed(session, display, &failure);
-    let outcome = engine
-        .build(request, &display.sink())
+    let outcome = Box::pin(engine.build(request, &display.sink()))
         .await
         .map_err(failed)?;
     if matches.is_set(&VERIFY) {
@@ -248,7 +250,9 @@ async fn built(
         );
         let mut again = self::request(session, matches, &[Output::CacheOnly], &[], &cancellation)?;
         again.options.no_cache = true;
-        let second = engine.build(again, &display.sink()).await.map_err(failed)?;
+        let second = Box::pin(engine.build(again, &display.sink()))
+            .await
+            .map_err(failed)?;
         anyhow::ensure!(
             outcome.image == second.image,
             "ERROR: the build is not reproducible: {} and {} differ{}",
@@ -325,6 +329,8 @@ fn request(
         pull: matches.is_set(&PULL),
         images: images.to_vec(),
         attestations: image_options::attestations(matches)?,
+        cache_from: cache_options::sources(matches)?,
+        cache_to: cache_options::targets(matches)?,
         squash: image_options::squash(matches),
         files: publish::files(session, outputs)?,
         run: run_settings(session, matches)?,

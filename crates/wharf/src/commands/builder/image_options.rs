@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use wharf_build::builder::Squash;
-use wharf_engine::{Attestations, ImageAnnotation, ImageTarget, ProvenanceOptions};
+use wharf_engine::{
+    Attestations, CachePlace, CacheTarget, ImageAnnotation, ImageTarget, ProvenanceOptions,
+};
 use wharf_oci::Reference;
 
+use super::cache_options;
 use super::output_option::{ImageAttributes, Output};
 use crate::arguments::{Flag, Matches, comma_separated};
 
@@ -80,6 +83,8 @@ pub(super) fn image_targets(
     for text in matches.list(&ANNOTATION) {
         annotations.extend(ImageAnnotation::parse(text)?);
     }
+    let is_inline = |target: &CacheTarget| target.place == CachePlace::Inline;
+    let inline = cache_options::targets(matches)?.iter().any(is_inline);
     let mut targets = Vec::new();
     for (number, output) in outputs.iter().enumerate() {
         let (image, keeps, pushes) = match output {
@@ -95,6 +100,7 @@ pub(super) fn image_targets(
             "ERROR: tag is needed when pushing to registry"
         );
         target.keeps = keeps;
+        target.shape.inline_cache = inline;
         target.shape.annotations.extend(annotations.iter().cloned());
         targets.push((number, target));
     }
