@@ -19,8 +19,9 @@ pub fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// As [`write_file`], but safe only against the death of the process, not of the machine: nothing is synced.
-pub(crate) fn write_file_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = write_temporary(path, content, 0o600, false)?;
+/// After a power loss the file may be empty: for what is made anew then.
+pub fn write_file_unsynced(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = write_temporary(path, content, mode, false)?;
     rename_or_remove(&temporary, path)
 }
 

@@ -279,7 +279,7 @@ impl Ingest {
             hasher: self.hasher.save().as_bytes().to_vec(),
         };
         let bytes = serde_json::to_vec(&state)?;
-        atomic::write_file_unsynced(&self.place.directory.join("state"), &bytes)?;
+        atomic::write_file_unsynced(&self.place.directory.join("state"), &bytes, 0o600)?;
         self.checkpoint = self.offset;
         Ok(())
     }

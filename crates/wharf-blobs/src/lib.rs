@@ -21,7 +21,7 @@ mod spool;
 mod store;
 mod sync;
 
-pub use atomic::{sync_directory, write_file};
+pub use atomic::{sync_directory, write_file, write_file_unsynced};
 pub use ingest::{CHECKPOINT_BYTES, Ingest, IngestError, VerifiedBlob};
 pub use lock::FileLock;
 pub use reader::VerifyingReader;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use wharf_blobs::write_file;
+use wharf_blobs::{write_file, write_file_unsynced};
 
 use crate::cgroups::Cgroup;
 use crate::order::{MonitorOrder, ORDER_FORMAT};
@@ -291,6 +291,8 @@ impl ContainerFolder {
                 Ok(ContainerState::default())
             }
             Ok(state) if state.format == STATE_FORMAT => Ok(state),
+            // What a power loss leaves of the state of one that ran.
+            Err(FolderError::Damaged { .. }) if is_empty(&path) => Ok(ContainerState::default()),
             Ok(state) => Err(FolderError::Newer {
                 path,
                 found: state.format,
@@ -300,9 +302,14 @@ impl ContainerFolder {
         }
     }
 
-    /// Replaces what is known of its life. Only for whoever holds the lock.
+    /// Replaces what is known of its life, for good. Only for whoever holds the lock.
     pub fn write_state(&self, state: &ContainerState) -> Result<(), FolderError> {
         self.write("state.json", state)
+    }
+
+    /// The same for what need not last through a power loss: that a container runs which nobody starts again.
+    pub(crate) fn write_passing_state(&self, state: &ContainerState) -> Result<(), FolderError> {
+        self.replace("state.json", state, write_file_unsynced)
     }
 
     /// What its monitor is told.
@@ -310,9 +317,9 @@ impl ContainerFolder {
         self.read("order.json", ORDER_FORMAT)
     }
 
-    /// Replaces what its monitor is told at the next start.
+    /// Replaces what its monitor is told now: at each start anew.
     pub fn write_order(&self, order: &MonitorOrder) -> Result<(), FolderError> {
-        self.write("order.json", order)
+        self.replace("order.json", order, write_file_unsynced)
     }
 
     /// Reads one of its files, whose `format` must be `known`.
@@ -342,15 +349,28 @@ impl ContainerFolder {
         serde_json::from_slice(&bytes).map_err(damaged)
     }
 
-    /// Replaces one of its files.
+    /// Replaces one of its files, for good.
     pub fn write(&self, name: &str, content: &impl Serialize) -> Result<(), FolderError> {
+        self.replace(name, content, write_file)
+    }
+
+    fn replace(
+        &self,
+        name: &str,
+        content: &impl Serialize,
+        put: fn(&Path, &[u8], u32) -> io::Result<()>,
+    ) -> Result<(), FolderError> {
         let path = self.0.join(name);
         let bytes = serde_json::to_vec(content).map_err(|source| FolderError::Damaged {
             path: path.clone(),
             source,
         })?;
-        write_file(&path, &bytes, 0o600).map_err(io_error(&path))
+        put(&path, &bytes, 0o600).map_err(io_error(&path))
     }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() == 0)
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FolderError {

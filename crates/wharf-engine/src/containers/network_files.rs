@@ -45,7 +45,7 @@ pub(super) fn network_files(
         {
             continue;
         }
-        wharf_blobs::write_file(&path, content.as_bytes(), 0o644).map_err(classify)?;
+        wharf_blobs::write_file_unsynced(&path, content.as_bytes(), 0o644).map_err(classify)?;
         mounts.push(bind(&path, &target, true));
     }
     Ok(mounts)

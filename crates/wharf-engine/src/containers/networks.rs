@@ -396,7 +396,7 @@ fn write_names(
         .into_iter()
         .collect();
     let text = hosts(&own, &extra, gateway)?;
-    wharf_blobs::write_file(&folder.path().join("hosts"), text.as_bytes(), 0o644)?;
+    wharf_blobs::write_file_unsynced(&folder.path().join("hosts"), text.as_bytes(), 0o644)?;
     let mut servers = Vec::new();
     for text in &host.dns {
         servers.push(parse_dns_server(text)?);
@@ -411,6 +411,6 @@ fn write_names(
     };
     let machines = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let text = resolv_conf(&machines, &asked, true);
-    wharf_blobs::write_file(&folder.path().join("resolv.conf"), text.as_bytes(), 0o644)?;
+    wharf_blobs::write_file_unsynced(&folder.path().join("resolv.conf"), text.as_bytes(), 0o644)?;
     Ok(())
 }

@@ -579,7 +579,12 @@ impl<'a> Monitor<'a> {
 
     /// Writes the state down. A disk that is full must not end the container.
     fn record(&self) {
-        let _lost = self.folder.write_state(&self.state);
+        let passes = self.state.status.is_alive() && self.order.restart == RestartPolicy::No;
+        let _lost = if passes {
+            self.folder.write_passing_state(&self.state)
+        } else {
+            self.folder.write_state(&self.state)
+        };
     }
 
     fn end(&mut self) {
