@@ -41,7 +41,7 @@ impl Stepping<'_, '_> {
         running: &Running<'_>,
     ) -> Result<bool, StepError> {
         let shape = self.shape(action);
-        let direct = self.direct_key(action, &shape);
+        let direct = self.direct_key(action, &shape)?;
         if let Some(key) = &direct
             && self.find(key, &[], running)?
         {
@@ -94,12 +94,16 @@ impl Stepping<'_, '_> {
     }
 
     /// The key over the stage that is copied from, as a whole.
-    fn direct_key(&self, action: &CopyAction, shape: &KeyFields) -> Option<Digest> {
+    fn direct_key(
+        &self,
+        action: &CopyAction,
+        shape: &KeyFields,
+    ) -> Result<Option<Digest>, StepError> {
         let CopyFrom::Stage(index) = action.from else {
-            return None;
+            return Ok(None);
         };
         let mut fields = shape.clone();
-        fields.push("stage", self.stages.get(index)?.chain());
+        fields.push("stage", self.stages.get(self.index, index)?.chain());
         for source in &action.sources {
             fields.push("source", source.text());
         }
@@ -110,7 +114,7 @@ impl Stepping<'_, '_> {
         for file in &action.inline {
             fields.push(format!("inline {}", file.name), &file.content);
         }
-        Some(fields.digest())
+        Ok(Some(fields.digest()))
     }
 
     /// The key over what the file system says of each file; none if that does not tell whether they change.
@@ -197,7 +201,7 @@ impl Stepping<'_, '_> {
                 found.ok_or(StepError::NoContext)
             }
             CopyFrom::Stage(index) => {
-                let stage = self.stages.get(*index).ok_or(StepError::NoContext)?;
+                let stage = self.stages.get(self.index, *index)?;
                 stage.tree(self.input.store)
             }
         }

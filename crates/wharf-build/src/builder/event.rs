@@ -19,6 +19,8 @@ pub enum StepOutcome {
     },
     /// What it comes to was known.
     Cached,
+    /// The build was given up meanwhile.
+    Canceled,
 }
 
 /// What a build tells.
@@ -108,7 +110,17 @@ impl BuildEvents {
 
     /// Something begins; its number.
     pub fn start(&self, name: impl Into<String>) -> Running<'_> {
-        let number = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.start_as(self.reserve(1), name)
+    }
+
+    /// Keeps this many numbers for what begins later, in whatever order; the first of them.
+    pub fn reserve(&self, count: usize) -> usize {
+        self.next
+            .fetch_add(count, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Something begins that has a number already.
+    pub fn start_as(&self, number: usize, name: impl Into<String>) -> Running<'_> {
         let vertex = Vertex(number);
         self.tell(BuildEvent::Started {
             vertex,
@@ -179,6 +191,14 @@ impl Running<'_> {
         self.events.tell(BuildEvent::Ended {
             vertex: self.vertex,
             outcome: StepOutcome::Cached,
+        });
+    }
+
+    /// The build was given up meanwhile.
+    pub fn canceled(self) {
+        self.events.tell(BuildEvent::Ended {
+            vertex: self.vertex,
+            outcome: StepOutcome::Canceled,
         });
     }
 

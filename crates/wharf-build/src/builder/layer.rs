@@ -9,6 +9,7 @@ use wharf_images::{FileDigest, ImageStore, Lease};
 use wharf_layers::{Compressor, Entry, EntryKind, TarWriter, Xattr};
 use wharf_oci::{Algorithm, Descriptor, DiffId, Hasher, MediaType};
 
+use super::cancellation::Cancellation;
 use super::digests::{Digests, Hashing};
 use super::error::StepError;
 use crate::copy::{Content, LayerEntry};
@@ -66,6 +67,18 @@ impl Times {
     }
 }
 
+/// How layers are written, and where to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LayerTarget<'a> {
+    /// How many threads compress.
+    pub(super) threads: usize,
+    pub(super) store: &'a ImageStore,
+    /// Keeps them while nothing else does.
+    pub(super) lease: &'a Lease,
+    /// When the build is given up, no layer is finished.
+    pub(super) cancellation: &'a Cancellation,
+}
+
 /// A layer that is in the store now, with the sum of its files' sizes.
 pub(super) struct WrittenLayer {
     pub(super) layer: LayerRef,
@@ -76,12 +89,10 @@ pub(super) struct WrittenLayer {
 pub(super) fn write_layer(
     entries: &[(Vec<u8>, LayerEntry)],
     times: Times,
-    threads: usize,
-    store: &ImageStore,
-    lease: &Lease,
+    target: LayerTarget<'_>,
     digests: &mut Digests<'_>,
 ) -> Result<WrittenLayer, StepError> {
-    write_tar(threads, store, lease, |tar| {
+    write_tar(target, |tar| {
         let mut first_names: HashMap<u64, Vec<u8>> = HashMap::new();
         let mut size = 0;
         for (path, entry) in entries {
@@ -92,34 +103,41 @@ pub(super) fn write_layer(
 }
 
 /// The archive of a layer: hashed, compressed, and on its way to the store.
-pub(super) type LayerTar = TarWriter<BufWriter<HashingWriter<Compressor<Spool>>>>;
+pub(super) type LayerTar<'a> = TarWriter<BufWriter<HashingWriter<'a, Compressor<Spool>>>>;
 
 /// Lets `fill` write an archive, and makes a layer of it; `fill` gives the sum of the files' sizes.
 pub(super) fn write_tar(
-    threads: usize,
-    store: &ImageStore,
-    lease: &Lease,
-    fill: impl FnOnce(&mut LayerTar) -> Result<u64, StepError>,
+    target: LayerTarget<'_>,
+    fill: impl FnOnce(&mut LayerTar<'_>) -> Result<u64, StepError>,
 ) -> Result<WrittenLayer, StepError> {
     let failed = |source| StepError::io("cannot write the layer", source);
-    let spool = store
+    let spool = target
+        .store
         .blobs()
         .spool()
         .map_err(|error| failed(io::Error::other(error)))?;
-    let compressor = Compressor::gzip(spool, GZIP_LEVEL, threads).map_err(failed)?;
+    let compressor = Compressor::gzip(spool, GZIP_LEVEL, target.threads).map_err(failed)?;
     let both = HashingWriter {
         hasher: Hasher::new(Algorithm::Sha256),
         inner: compressor,
+        cancellation: target.cancellation,
     };
     let mut tar = TarWriter::new(BufWriter::with_capacity(BUFFER_BYTES, both));
-    let size = fill(&mut tar)?;
+    // a writer fails as soon as the build is given up
+    let canceled = |error| {
+        if target.cancellation.is_canceled() {
+            return StepError::Canceled;
+        }
+        error
+    };
+    let size = fill(&mut tar).map_err(canceled)?;
     let both = tar
         .finish()
         .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
         .map_err(failed)?;
     let diff_id = DiffId::new(both.hasher.finish());
     let spool = both.inner.finish().map_err(failed)?;
-    let layer = publish(spool, diff_id, store, lease)?;
+    let layer = publish(spool, diff_id, target.store, target.lease)?;
     Ok(WrittenLayer { layer, size })
 }
 
@@ -220,14 +238,18 @@ fn shown(path: &[u8]) -> String {
     format!("/{}", String::from_utf8_lossy(path))
 }
 
-/// Hashes what is written.
-pub(super) struct HashingWriter<W> {
+/// Hashes what is written, as long as the build is not given up.
+pub(super) struct HashingWriter<'a, W> {
     hasher: Hasher,
     inner: W,
+    cancellation: &'a Cancellation,
 }
 
-impl<W: Write> Write for HashingWriter<W> {
+impl<W: Write> Write for HashingWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancellation.is_canceled() {
+            return Err(io::Error::other("the build was given up"));
+        }
         let count = self.inner.write(bytes)?;
         self.hasher.update(bytes.get(..count).unwrap_or_default());
         Ok(count)

@@ -14,6 +14,7 @@ mod remote;
 mod run;
 mod squash;
 mod stage;
+mod stages;
 
 pub use cancellation::{Cancellation, OnCancel};
 pub use error::{BuildError, StepError};
@@ -23,4 +24,5 @@ pub use layer::Times;
 pub use remote::{Fetched, RemoteError, RemoteSources};
 pub use run::{MountedFiles, RunChanges, RunError, RunRequest, StepRunner};
 pub use squash::{Squash, squash};
-pub use stage::{BuildInput, BuildOptions, BuiltLayer, BuiltStage, build};
+pub use stage::{BuildInput, BuildOptions, BuiltLayer, BuiltStage};
+pub use stages::build;

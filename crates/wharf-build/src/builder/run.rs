@@ -127,10 +127,19 @@ impl Stepping<'_, '_> {
         if !parts.is_empty() {
             fields = content_fields(&fields, &parts, self.work.times, self.digests)?;
         }
-        if self.find(&fields.digest(), &[], running)? {
-            return Ok(true);
-        }
-        self.explain(&fields.digest(), &fields, running)?;
+        let key = fields.digest();
+        let _alone = loop {
+            if self.find(&key, &[], running)? {
+                return Ok(true);
+            }
+            if !self.uses_cache() {
+                break None;
+            }
+            if let Some(claim) = self.stages.claim(self.index, key)? {
+                break Some(claim);
+            }
+        };
+        self.explain(&key, &fields, running)?;
         let input = self.input;
         // Everything below must be there before it can be mounted.
         let below = self.work.tree(input.store)?;
@@ -247,21 +256,16 @@ impl Stepping<'_, '_> {
         let wanted = |path: &[u8]| !left_out.contains(path);
         let times = self.work.times;
         let change = |entry: &mut Entry| entry.modified = times.of_change(entry.modified);
-        write_tar(
-            self.input.options.threads,
-            self.input.store,
-            self.input.lease,
-            |tar| {
-                let mut size = 0;
-                for_each_entry(&folder, changes.kind, &wanted, &mut |found| {
-                    size += found.entry.size_bytes;
-                    Ok(())
-                })
-                .and_then(|()| archive_tree(&folder, changes.kind, &wanted, &change, tar))
-                .map_err(failed)?;
-                Ok(size)
-            },
-        )
+        write_tar(self.input.target(), |tar| {
+            let mut size = 0;
+            for_each_entry(&folder, changes.kind, &wanted, &mut |found| {
+                size += found.entry.size_bytes;
+                Ok(())
+            })
+            .and_then(|()| archive_tree(&folder, changes.kind, &wanted, &change, tar))
+            .map_err(failed)?;
+            Ok(size)
+        })
     }
 }
 

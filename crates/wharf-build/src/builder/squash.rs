@@ -6,9 +6,10 @@ use std::sync::Arc;
 use wharf_images::{ImageStore, Lease};
 use wharf_oci::{DiffId, History};
 
+use super::cancellation::Cancellation;
 use super::digests::Digests;
 use super::error::StepError;
-use super::layer::write_layer;
+use super::layer::{LayerTarget, write_layer};
 use super::stage::{BuiltLayer, BuiltStage};
 use crate::copy::{Content, LayerEntry};
 use crate::tree::{FileTree, LayersTree, Lookup as _, Node, NodeKind, join};
@@ -61,14 +62,13 @@ pub fn squash(
     difference.folder(b"")?;
     difference.entries.sort_by(|one, other| one.0.cmp(&other.0));
     let mut digests = Digests::new(store);
-    let written = write_layer(
-        &difference.entries,
-        built.times,
+    let target = LayerTarget {
         threads,
         store,
         lease,
-        &mut digests,
-    )?;
+        cancellation: &Cancellation::default(),
+    };
+    let written = write_layer(&difference.entries, built.times, target, &mut digests)?;
     store.remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;
     let mut layers = below.to_vec();
     layers.push(BuiltLayer {

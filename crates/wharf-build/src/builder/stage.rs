@@ -1,4 +1,4 @@
-//! Stages one after the other, and in each its steps.
+//! A stage: its steps, one after the other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -13,9 +13,10 @@ use super::digests::Digests;
 use super::error::{BuildError, StepError};
 use super::event::{BuildEvents, Running};
 use super::key::KeyFields;
-use super::layer::{Times, write_layer};
+use super::layer::{LayerTarget, Times, write_layer};
 use super::remote::RemoteSources;
 use super::run::StepRunner;
+use super::stages::Stages;
 use crate::copy::{
     Destination, Filters, LayerEntry, Owner, Placement, place, place_directory, resolve_owner,
     select,
@@ -68,6 +69,18 @@ pub struct BuildInput<'a> {
     pub cancellation: &'a Cancellation,
 }
 
+impl<'a> BuildInput<'a> {
+    /// How its layers are written, and where to.
+    pub(super) fn target(&self) -> LayerTarget<'a> {
+        LayerTarget {
+            threads: self.options.threads,
+            store: self.store,
+            lease: self.lease,
+            cancellation: self.cancellation,
+        }
+    }
+}
+
 impl std::fmt::Debug for dyn RemoteSources + '_ {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("RemoteSources")
@@ -102,61 +115,12 @@ pub struct BuiltStage {
     pub times: Times,
 }
 
-/// Does what the plan says; what the target came to.
-///
-/// # Errors
-/// If a step cannot be done.
-pub fn build(input: BuildInput<'_>) -> Result<BuiltStage, BuildError> {
-    let mut stages: Vec<StageWork> = Vec::new();
-    for stage in &input.plan.stages {
-        let mut work = StageWork::begin(&input, stage, &stages)?;
-        let mut digests = Digests::new(input.store);
-        let total = numbered(stage);
-        for (index, step) in stage.steps.iter().enumerate() {
-            let number = index + 1 + usize::from(has_base_step(stage));
-            let name = shown(stage, number, total, &step.title);
-            let running = input.events.start(name);
-            let mut stepping = Stepping {
-                input: &input,
-                work: &mut work,
-                stages: &stages,
-                digests: &mut digests,
-                stage,
-                step,
-            };
-            match stepping.step(&running) {
-                Ok(true) => running.cached(),
-                Ok(false) => running.done(),
-                Err(error) => {
-                    running.failed(&error);
-                    return Err(error.at(step.lines));
-                }
-            }
-        }
-        let saved = digests.save();
-        saved.map_err(|error| StepError::from(error).at(stage.lines))?;
-        stages.push(work);
-    }
-    let target = stages.pop().zip(input.plan.stages.last());
-    let (work, stage) = target.ok_or(BuildError {
-        lines: None,
-        source: StepError::NoContext,
-    })?;
-    let created = work.times.of_build().to_string();
-    let config = stage.image.document(&created, &work.diff_ids());
-    Ok(BuiltStage {
-        config: config.map_err(|error| StepError::from(error).at(stage.lines))?,
-        image: stage.image.clone(),
-        layers: work.layers,
-        times: work.times,
-    })
-}
-
 fn has_base_step(stage: &PlannedStage) -> bool {
     matches!(stage.base, StageBase::Image(_))
 }
 
-fn numbered(stage: &PlannedStage) -> usize {
+/// How many things of it are shown.
+pub(super) fn numbered(stage: &PlannedStage) -> usize {
     stage.steps.len() + usize::from(has_base_step(stage))
 }
 
@@ -180,23 +144,89 @@ pub(super) struct StageWork {
 }
 
 impl StageWork {
+    /// Does a stage, whose first step has the number `first`.
+    pub(super) fn of(
+        input: &BuildInput<'_>,
+        stages: &Stages<'_>,
+        index: usize,
+        stage: &PlannedStage,
+        first: usize,
+    ) -> Result<Self, BuildError> {
+        let canceled = || StepError::Canceled.at(stage.lines);
+        if input.cancellation.is_canceled() {
+            return Err(canceled());
+        }
+        let mut work = Self::begin(input, stages, index, stage, first)?;
+        let mut digests = Digests::new(input.store);
+        let total = numbered(stage);
+        let before = usize::from(has_base_step(stage));
+        for (position, step) in stage.steps.iter().enumerate() {
+            if input.cancellation.is_canceled() {
+                return Err(canceled());
+            }
+            let number = position + before;
+            let name = shown(stage, number + 1, total, &step.title);
+            let running = input.events.start_as(first + number, name);
+            let mut stepping = Stepping {
+                input,
+                work: &mut work,
+                stages,
+                index,
+                digests: &mut digests,
+                stage,
+                step,
+            };
+            match stepping.step(&running) {
+                Ok(true) => running.cached(),
+                Ok(false) => running.done(),
+                // what fails now may fail for that
+                Err(_) if input.cancellation.is_canceled() => {
+                    running.canceled();
+                    return Err(canceled());
+                }
+                Err(error) => {
+                    running.failed(&error);
+                    return Err(error.at(step.lines));
+                }
+            }
+        }
+        let saved = digests.save();
+        saved.map_err(|error| StepError::from(error).at(stage.lines))?;
+        Ok(work)
+    }
+
+    /// The stage as the result of the build.
+    pub(super) fn finished(self, stage: &PlannedStage) -> Result<BuiltStage, BuildError> {
+        let created = self.times.of_build().to_string();
+        let config = stage.image.document(&created, &self.diff_ids());
+        Ok(BuiltStage {
+            config: config.map_err(|error| StepError::from(error).at(stage.lines))?,
+            image: stage.image.clone(),
+            layers: self.layers,
+            times: self.times,
+        })
+    }
+
     fn begin(
         input: &BuildInput<'_>,
+        stages: &Stages<'_>,
+        index: usize,
         stage: &PlannedStage,
-        stages: &[Self],
+        first: usize,
     ) -> Result<Self, BuildError> {
         let mut layers = Vec::new();
         match &stage.base {
-            StageBase::Stage(index) => {
-                if let Some(parent) = stages.get(*index) {
-                    layers.clone_from(&parent.layers);
-                }
+            StageBase::Stage(parent) => {
+                let parent = stages.get(index, *parent);
+                let parent = parent.map_err(|error| error.at(stage.lines))?;
+                layers.clone_from(&parent.layers);
             }
             // files become a layer below
             StageBase::Scratch | StageBase::Context(_) => {}
             StageBase::Image(base) => {
                 let title = format!("FROM {}", base.shown);
-                let running = input.events.start(shown(stage, 1, numbered(stage), &title));
+                let title = shown(stage, 1, numbered(stage), &title);
+                let running = input.events.start_as(first, title);
                 layers.extend(base.layers.iter().map(|layer| BuiltLayer {
                     layer: layer.clone(),
                     is_base: true,
@@ -236,14 +266,8 @@ impl StageWork {
             place(&mut destination, &selected, placement)?;
         }
         let entries = destination.into_entries()?;
-        let written = write_layer(
-            &entries,
-            self.times,
-            input.options.threads,
-            input.store,
-            input.lease,
-            &mut Digests::new(input.store),
-        )?;
+        let mut digests = Digests::new(input.store);
+        let written = write_layer(&entries, self.times, input.target(), &mut digests)?;
         input
             .store
             .remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;
@@ -288,7 +312,9 @@ impl StageWork {
 pub(super) struct Stepping<'a, 'b> {
     pub(super) input: &'a BuildInput<'a>,
     pub(super) work: &'a mut StageWork,
-    pub(super) stages: &'a [StageWork],
+    pub(super) stages: &'a Stages<'a>,
+    /// Which one of them.
+    pub(super) index: usize,
     pub(super) digests: &'a mut Digests<'b>,
     pub(super) stage: &'a PlannedStage,
     pub(super) step: &'a PlannedStep,
@@ -480,14 +506,7 @@ impl Stepping<'_, '_> {
         entries: &[(Vec<u8>, LayerEntry)],
     ) -> Result<(LayerRef, u64), StepError> {
         let input = self.input;
-        let written = write_layer(
-            entries,
-            self.work.times,
-            input.options.threads,
-            input.store,
-            input.lease,
-            self.digests,
-        )?;
+        let written = write_layer(entries, self.work.times, input.target(), self.digests)?;
         Ok((written.layer, written.size))
     }
 

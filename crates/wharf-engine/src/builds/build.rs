@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use wharf_build::builder::{
-    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, Cancellation, build,
-    squash,
+    BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, Cancellation,
+    StepError, build, squash,
 };
 use wharf_build::check::{CheckReport, CheckRequest, check};
 use wharf_build::dockerfile::Lines;
@@ -24,6 +24,7 @@ use super::context::{
     ignore_file,
 };
 use super::export::export;
+use super::git::git_tree;
 use super::provenance::{BuildStory, provenance};
 use super::record::{manifest_of_layers, record};
 use super::remote::{Asking, asking};
@@ -92,7 +93,9 @@ impl Engine {
             ContextSource::Git(address) | ContextSource::Url(address) => Some(address.clone()),
             _ => None,
         };
-        let sources = self.sources(&mut request, &store, &events).await?;
+        let cancellation = Arc::clone(&request.cancellation);
+        let sources = self.sources(&mut request, &store, &events);
+        let sources = unless_canceled(&cancellation, sources).await?;
         let report = self.checked(&request, &sources);
         let work = Work {
             request: &request,
@@ -114,13 +117,12 @@ impl Engine {
         let mut builts = Vec::new();
         let mut plans = Vec::new();
         for platform in self.platforms_of(&request) {
-            let plan = self.planned(&work, &platform).await?;
+            let planned = unless_canceled(&cancellation, self.planned(&work, &platform));
+            let plan = Box::pin(planned).await?;
             if builts.is_empty() {
                 told(&plan, &report, &events)?;
             }
-            let one = self
-                .built_for(&work, platform, plan.clone(), &caches)
-                .await?;
+            let one = Box::pin(self.built_for(&work, platform, plan.clone(), &caches)).await?;
             builts.push(one);
             plans.push(plan);
         }
@@ -173,7 +175,8 @@ impl Engine {
         let job = Job {
             plan,
             context: work.sources.context.clone(),
-            named: self.named_trees(request, work.store).await?,
+            named: unless_canceled(&request.cancellation, self.named_trees(request, work.store))
+                .await?,
             options: request.options.clone(),
             caches: Arc::clone(caches),
             store: work.store.clone(),
@@ -187,8 +190,7 @@ impl Engine {
             },
         };
         let file = &work.sources.dockerfile;
-        let built = self
-            .steps(job)
+        let built = Box::pin(self.steps(job))
             .await
             .map_err(|(error, lines)| BuildFailure::at(error, lines, &file.bytes, &file.name))?;
         let built = match request.squash {
@@ -385,7 +387,7 @@ impl Engine {
                 }
             }
             ContextSource::Git(address) => {
-                Some(super::git::git_tree(&address, false, None, store)?)
+                Some(git_context(&address, store, &request.cancellation).await?)
             }
         };
         let dockerfile = match (&request.dockerfile, &tree) {
@@ -495,7 +497,9 @@ impl Engine {
                     let ignore = ignore_file(folder, None)?;
                     folder_tree(folder, request.modes, ignore)?
                 }
-                NamedContext::Git(address) => super::git::git_tree(address, false, None, store)?,
+                NamedContext::Git(address) => {
+                    git_context(address, store, &request.cancellation).await?
+                }
                 NamedContext::Url(url) => {
                     let fetched = self.fetched(url).await?;
                     let content = fetched.file.span(0, fetched.size);
@@ -507,24 +511,67 @@ impl Engine {
         Ok(trees)
     }
 
-    /// Does the steps on a thread of their own, and gets meanwhile what they want from web servers.
+    /// Does the steps on threads of their own, and gets meanwhile what they want from web servers.
     async fn steps(&self, job: Job) -> Result<BuiltStage, StepsFailure> {
         let limits = &self.settings().limits;
-        let (asking, mut wishes) = asking(&job.store, &job.lease, &job.caches, limits);
+        let cancellation = Arc::clone(&job.cancellation);
+        let (asking, mut wishes) =
+            asking(&job.store, &job.lease, &job.caches, limits, &cancellation);
         let work = blocking::run(move || Ok(job.run(&asking)));
-        let mut work = std::pin::pin!(work);
-        let done = loop {
-            tokio::select! {
-                done = &mut work => break done,
-                Some(wish) = wishes.recv() => self.grant(wish).await,
+        let answers = async move {
+            while let Some(wish) = wishes.recv().await {
+                self.grant(wish).await;
             }
+            Ok::<(), EngineError>(())
+        };
+        let answers = async {
+            // whoever asks afterwards is told that nobody answers
+            let _canceled = unless_canceled(&cancellation, answers).await;
+            std::future::pending::<()>().await;
+        };
+        let done = tokio::select! {
+            done = work => done,
+            () = answers => return Err((canceled(), None)),
         };
         match done {
             Ok(Ok(built)) => Ok(built),
+            Ok(Err(error)) if matches!(error.source, StepError::Canceled) => {
+                Err((canceled(), None))
+            }
             Ok(Err(error)) => Err((failure(ErrorKind::Invalid, error.to_string()), error.lines)),
             Err(error) => Err((error, None)),
         }
     }
+}
+
+/// Does `work`, unless the build is given up meanwhile.
+async fn unless_canceled<T, E: From<EngineError>>(
+    cancellation: &Cancellation,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let _tells = cancellation.when_canceled(move || drop(sender));
+    tokio::select! {
+        biased;
+        _ = receiver => Err(canceled().into()),
+        done = work => done,
+    }
+}
+
+/// `BuildKit`'s words for a build that was given up.
+fn canceled() -> EngineError {
+    failure(ErrorKind::Unavailable, "Canceled: context canceled")
+}
+
+/// A repository as a context, fetched on a thread of its own.
+async fn git_context(
+    address: &str,
+    store: &ImageStore,
+    cancellation: &Arc<Cancellation>,
+) -> Result<Arc<dyn FileTree>, EngineError> {
+    let (address, store) = (address.to_owned(), store.clone());
+    let cancellation = Arc::clone(cancellation);
+    blocking::run(move || git_tree(&address, false, None, &store, &cancellation)).await
 }
 
 /// Why steps could not be done, and where that stands.

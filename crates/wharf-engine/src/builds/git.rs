@@ -1,9 +1,12 @@
 //! Git repositories as contexts and for ADD, by the program `git`, which knows the person's keys and credentials.
 
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use wharf_build::builder::Cancellation;
 use wharf_build::ignore::PatternMatcher;
 use wharf_build::tree::{FileTree, FolderTree, Lookup, Modes, Node, Opened, TreeError};
 use wharf_images::{ImageStore, ScratchFolder};
@@ -34,12 +37,17 @@ pub(super) fn git_tree(
     keep_git_dir: bool,
     checksum: Option<&str>,
     store: &ImageStore,
+    cancellation: &Cancellation,
 ) -> Result<Arc<dyn FileTree>, EngineError> {
     let address = GitAddress::parse(address)?;
     let scratch = store.scratch_folder().map_err(classify)?;
     let folder = scratch.path();
-    check_out(&address, folder)?;
-    let found = git(folder, &["rev-parse", "HEAD"])?;
+    let git = Git {
+        folder,
+        cancellation,
+    };
+    git.check_out(&address)?;
+    let found = git.run(&["rev-parse", "HEAD"])?;
     for wanted in checksum.into_iter().chain(address.checksum.as_deref()) {
         if wanted.len() < 7 || !found.trim().starts_with(wanted) {
             let text = format!(
@@ -102,82 +110,105 @@ impl GitAddress {
     }
 }
 
-/// The wanted commit in the folder, without the history before it where the server allows that.
-fn check_out(address: &GitAddress, folder: &Path) -> Result<(), EngineError> {
-    let reference = match address.reference.as_str() {
-        "" => "HEAD",
-        reference => reference,
-    };
-    git(folder, &["init", "--quiet"])?;
-    let remote = address.remote.as_str();
-    git(folder, &["remote", "add", "--", "origin", remote])?;
-    let shallow = [
-        "fetch",
-        "--quiet",
-        "--depth=1",
-        "--no-tags",
-        "origin",
-        reference,
-    ];
-    let head = match git(folder, &shallow) {
-        Ok(_) => "FETCH_HEAD",
-        // a server that gives no single commits, or a short hash
-        Err(error) if is_hash(reference) => {
-            let all = [
-                "fetch",
-                "--quiet",
-                "--tags",
-                "origin",
-                "+refs/heads/*:refs/remotes/origin/*",
-            ];
-            git(folder, &all).map_err(|_no_better| error)?;
-            reference
-        }
-        Err(error) => return Err(error),
-    };
-    git(folder, &["checkout", "--quiet", "--detach", head])?;
-    if !address.skips_submodules && folder.join(".gitmodules").exists() {
-        let modules = [
-            "submodule",
-            "update",
-            "--init",
-            "--recursive",
-            "--depth=1",
+/// The program `git`, at work in a folder until the build is given up.
+#[derive(Debug, Clone, Copy)]
+struct Git<'a> {
+    folder: &'a Path,
+    cancellation: &'a Cancellation,
+}
+
+impl Git<'_> {
+    /// The wanted commit in the folder, without the history before it where the server allows that.
+    fn check_out(&self, address: &GitAddress) -> Result<(), EngineError> {
+        let reference = match address.reference.as_str() {
+            "" => "HEAD",
+            reference => reference,
+        };
+        self.run(&["init", "--quiet"])?;
+        let remote = address.remote.as_str();
+        self.run(&["remote", "add", "--", "origin", remote])?;
+        let shallow = [
+            "fetch",
             "--quiet",
+            "--depth=1",
+            "--no-tags",
+            "origin",
+            reference,
         ];
-        git(folder, &modules)?;
+        let head = match self.run(&shallow) {
+            Ok(_) => "FETCH_HEAD",
+            // a server that gives no single commits, or a short hash
+            Err(error) if is_hash(reference) => {
+                let all = [
+                    "fetch",
+                    "--quiet",
+                    "--tags",
+                    "origin",
+                    "+refs/heads/*:refs/remotes/origin/*",
+                ];
+                self.run(&all).map_err(|_no_better| error)?;
+                reference
+            }
+            Err(error) => return Err(error),
+        };
+        self.run(&["checkout", "--quiet", "--detach", head])?;
+        if !address.skips_submodules && self.folder.join(".gitmodules").exists() {
+            let modules = [
+                "submodule",
+                "update",
+                "--init",
+                "--recursive",
+                "--depth=1",
+                "--quiet",
+            ];
+            self.run(&modules)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn run(&self, arguments: &[&str]) -> Result<String, EngineError> {
+        let not_run = |error: io::Error| {
+            let text = format!("cannot run git, which contexts from repositories need: {error}");
+            failure(ErrorKind::Unavailable, text)
+        };
+        let child = Command::new("git")
+            .arg("-C")
+            .arg(self.folder)
+            .args(arguments)
+            // nobody is there to answer
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(not_run)?;
+        let process = Pid::from_raw(child.id().cast_signed());
+        let process = process.ok_or(rustix::io::Errno::SRCH);
+        let process = process
+            .and_then(|process| pidfd_open(process, PidfdFlags::empty()))
+            .map_err(|error| not_run(error.into()))?;
+        let ends_with_build = self.cancellation.when_canceled(move || {
+            // it may have ended by itself
+            let _ended = pidfd_send_signal(&process, Signal::KILL);
+        });
+        let output = child.wait_with_output().map_err(not_run)?;
+        drop(ends_with_build);
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let complaint: String = complaint.trim().chars().take(COMPLAINT_LIMIT).collect();
+        let what = arguments.first().unwrap_or(&"git");
+        Err(failure(
+            ErrorKind::NotFound,
+            format!("git {what} failed: {complaint}"),
+        ))
+    }
 }
 
 fn is_hash(text: &str) -> bool {
     text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> Result<String, EngineError> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        // nobody is there to answer
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| {
-            let text = format!("cannot run git, which contexts from repositories need: {error}");
-            failure(ErrorKind::Unavailable, text)
-        })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let complaint: String = complaint.trim().chars().take(COMPLAINT_LIMIT).collect();
-    let what = arguments.first().unwrap_or(&"git");
-    Err(failure(
-        ErrorKind::NotFound,
-        format!("git {what} failed: {complaint}"),
-    ))
 }
 
 /// A checkout that is deleted with its last reader.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use wharf_blobs::Spool;
-use wharf_build::builder::{Fetched, RemoteError, RemoteSources};
+use wharf_build::builder::{Cancellation, Fetched, RemoteError, RemoteSources};
 use wharf_build::tree::{FileTree, SharedFile};
 use wharf_images::{ImageStore, Lease, NewBuildEntry};
 use wharf_layers::Limits;
@@ -45,6 +45,7 @@ pub(super) struct Asking {
     lease: Arc<Lease>,
     caches: Arc<ImportedCaches>,
     limits: Limits,
+    cancellation: Arc<Cancellation>,
 }
 
 /// Both sides.
@@ -53,6 +54,7 @@ pub(super) fn asking(
     lease: &Arc<Lease>,
     caches: &Arc<ImportedCaches>,
     limits: &Limits,
+    cancellation: &Arc<Cancellation>,
 ) -> (Asking, mpsc::Receiver<Wish>) {
     let (wishes, receiver) = mpsc::channel(1);
     let asking = Asking {
@@ -61,6 +63,7 @@ pub(super) fn asking(
         lease: Arc::clone(lease),
         caches: Arc::clone(caches),
         limits: limits.clone(),
+        cancellation: Arc::clone(cancellation),
     };
     (asking, receiver)
 }
@@ -84,8 +87,14 @@ impl RemoteSources for Asking {
         keep_git_dir: bool,
         checksum: Option<&str>,
     ) -> Result<Arc<dyn FileTree>, RemoteError> {
-        git_tree(address, keep_git_dir, checksum, &self.store)
-            .map_err(|error| RemoteError(with_causes(&error)))
+        git_tree(
+            address,
+            keep_git_dir,
+            checksum,
+            &self.store,
+            &self.cancellation,
+        )
+        .map_err(|error| RemoteError(with_causes(&error)))
     }
 
     fn imported(&self, key: &Digest) -> Result<Option<NewBuildEntry>, RemoteError> {

@@ -78,8 +78,10 @@ impl StepFolder {
                 .create(path.join(name))?;
         }
         std::fs::set_permissions(path.join("upper"), std::fs::Permissions::from_mode(0o755))?;
-        let lock = File::create(path.join("lock"))?;
+        // held before it can be found
+        let lock = File::create(path.join("lock.new"))?;
         flock(&lock, FlockOperation::LockExclusive)?;
+        std::fs::rename(path.join("lock.new"), path.join("lock"))?;
         Ok(Self { path, _lock: lock })
     }
 }
@@ -108,7 +110,11 @@ fn sweep(all: &Path) -> io::Result<()> {
             continue;
         };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            remove(&path)?;
+            match remove(&path) {
+                // its owner was just removing it
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

@@ -22,3 +22,4 @@ mod run_settings;
 mod running;
 mod secrets;
 mod shared_caches;
+mod side_by_side;

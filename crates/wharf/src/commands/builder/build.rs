@@ -15,12 +15,14 @@ use super::check;
 use super::context_argument::{named_context, sources};
 use super::display::{Display, Shown};
 use super::image_options;
+use super::interrupt::until_interrupted;
 use super::output_option::Output;
 use super::publish::{self, IIDFILE, METADATA_FILE};
 use super::run_options::{self, run_settings};
 use super::secret_options::secrets;
 use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
 use crate::environment::Environment;
+use crate::exit::Failure;
 use crate::session::Session;
 
 pub(super) const BUILD_ARG: Flag = Flag::list("build-arg", "Set build-time variables");
@@ -183,7 +185,16 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     };
     let display = Display::new(session.printer(), shown);
     let images: Vec<ImageTarget> = targets.iter().map(|(_, image)| image.clone()).collect();
-    let outcome = Box::pin(built(session, matches, &outputs, &images, &display)).await?;
+    let cancellation = Arc::new(Cancellation::default());
+    let work = built(session, matches, &outputs, &images, &display, &cancellation);
+    let (outcome, exit_code) = Box::pin(until_interrupted(&cancellation, work)).await?;
+    let outcome = outcome.map_err(|error| match exit_code {
+        None => error,
+        Some(exit_code) => {
+            let text = error.to_string();
+            anyhow::Error::new(Failure { exit_code, text })
+        }
+    })?;
     for ((number, _), image) in targets.iter().zip(&outcome.images) {
         if let Some(output) = outputs.get(*number) {
             publish::publish(session, output, image, shown).await?;
@@ -235,10 +246,10 @@ async fn built(
     outputs: &[Output],
     images: &[ImageTarget],
     display: &Arc<Display>,
+    cancellation: &Arc<Cancellation>,
 ) -> anyhow::Result<BuildOutcome> {
     let engine = session.engine();
-    let cancellation = Arc::new(Cancellation::default());
-    let request = request(session, matches, outputs, images, &cancellation)?;
+    let request = request(session, matches, outputs, images, cancellation)?;
     let failed = |failure: BuildFailure| failed(session, display, &failure);
     let outcome = Box::pin(engine.build(request, &display.sink()))
         .await
@@ -248,7 +259,7 @@ async fn built(
             matches.argument(0) != "-" && matches.some_text(&FILE) != Some("-"),
             "--verify reads everything twice: stdin cannot be read again"
         );
-        let mut again = self::request(session, matches, &[Output::CacheOnly], &[], &cancellation)?;
+        let mut again = self::request(session, matches, &[Output::CacheOnly], &[], cancellation)?;
         again.options.no_cache = true;
         let second = Box::pin(engine.build(again, &display.sink()))
             .await

@@ -57,6 +57,8 @@ struct State {
     failed: Option<(Vertex, String)>,
     last_lines: HashMap<Vertex, VecDeque<String>>,
     has_begun: bool,
+    /// What the last line was about, if more comes of it.
+    current: Option<Vertex>,
 }
 
 impl Display {
@@ -129,15 +131,43 @@ impl State {
         }
     }
 
-    fn plain(&mut self, event: &BuildEvent) -> String {
+    /// What is printed when another step has something to say than the last time, as `BuildKit` does: that there is more of that one to
+    /// come, and the name of this one.
+    fn turned_to(&mut self, event: &BuildEvent) -> String {
+        let (vertex, begins, ends) = match event {
+            BuildEvent::Started { vertex, .. } => (*vertex, true, false),
+            BuildEvent::Status { vertex, .. }
+            | BuildEvent::Explained { vertex, .. }
+            | BuildEvent::Output { vertex, .. } => (*vertex, false, false),
+            BuildEvent::Ended { vertex, .. } | BuildEvent::Failed { vertex, .. } => {
+                (*vertex, false, true)
+            }
+            BuildEvent::Warning(_) => return String::new(),
+        };
         let mut text = String::new();
+        if self.current != Some(vertex) {
+            // writing to memory does not fail
+            if let Some(before) = self.current {
+                let _ = writeln!(text, "#{} ...", before.0);
+            }
+            if self.has_begun {
+                text.push('\n');
+            }
+            self.has_begun = true;
+            if !begins {
+                let name = self.names.get(&vertex).map_or("", String::as_str);
+                let _ = writeln!(text, "#{} {name}", vertex.0);
+            }
+        }
+        self.current = Some(vertex).filter(|_| !ends);
+        text
+    }
+
+    fn plain(&mut self, event: &BuildEvent) -> String {
+        let mut text = self.turned_to(event);
         // writing to memory does not fail
         let _ = match event {
             BuildEvent::Started { vertex, name } => {
-                if self.has_begun {
-                    text.push('\n');
-                }
-                self.has_begun = true;
                 writeln!(text, "#{} {name}", vertex.0)
             }
             BuildEvent::Status {
@@ -160,6 +190,7 @@ impl State {
             }
             BuildEvent::Ended { vertex, outcome } => match outcome {
                 StepOutcome::Cached => writeln!(text, "#{} CACHED", vertex.0),
+                StepOutcome::Canceled => writeln!(text, "#{} CANCELED", vertex.0),
                 StepOutcome::Done { milliseconds } => {
                     let tenths = milliseconds / 100;
                     writeln!(text, "#{} DONE {}.{}s", vertex.0, tenths / 10, tenths % 10)
@@ -190,6 +221,7 @@ fn json_of(event: &BuildEvent) -> serde_json::Value {
         }
         BuildEvent::Ended { vertex, outcome } => match outcome {
             StepOutcome::Cached => json!({"vertexes": [{"id": vertex.0, "cached": true}]}),
+            StepOutcome::Canceled => json!({"vertexes": [{"id": vertex.0, "error": "canceled"}]}),
             StepOutcome::Done { milliseconds } => {
                 json!({"vertexes": [{"id": vertex.0, "completed": true, "milliseconds": milliseconds}]})
             }

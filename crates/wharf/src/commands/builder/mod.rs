@@ -7,6 +7,7 @@ mod context_argument;
 mod display;
 mod group;
 mod image_options;
+mod interrupt;
 mod output_option;
 pub(crate) mod prune;
 mod publish;

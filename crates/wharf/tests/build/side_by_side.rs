@@ -1,0 +1,177 @@
+//! Stages side by side, and builds that are given up: nothing of them stays.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::fixture::Project;
+use crate::running::{changed, project};
+
+/// Makes its file in a cache of both, and waits for the other's.
+fn meets(own: &str, other: &str) -> String {
+    format!(
+        "RUN --mount=type=cache,id=meeting,target=/m touch /m/{own}; while [ ! -e /m/{other} ]; do sleep 0.01; done"
+    )
+}
+
+#[test]
+fn privileged_stages_run_at_the_same_time_and_only_those_that_are_needed() {
+    let (one, two) = (meets("one", "two"), meets("two", "one"));
+    let Some(project) = project(&format!(
+        "FROM base AS left\n{one}\nFROM base AS unwanted\nRUN exit 5\nFROM base AS right\n{two}\n\
+         RUN echo right > /file\nFROM left\nCOPY --from=right /file /\n"
+    )) else {
+        return;
+    };
+    let text = project.run(&["--tag=made"]).success().error_text();
+    assert!(!text.contains("unwanted"), "{text}");
+    // Whatever came first, numbers are those of the Dockerfile.
+    for line in [
+        "#3 [base 1/2] COPY",
+        "#5 [left 1/1] RUN",
+        "#6 [right 1/2] RUN",
+        "#8 [stage-4 1/1] COPY",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert_eq!(changed(project.files(&[])), ["-0644 0:0 file: right"]);
+}
+
+#[test]
+fn privileged_the_same_step_of_two_stages_is_done_once() {
+    let random = "RUN cat /proc/sys/kernel/random/uuid > /id";
+    let Some(project) = project(&format!(
+        "FROM base AS left\n{random}\nFROM base AS right\n{random}\n\
+         FROM base\nCOPY --from=left /id /left\nCOPY --from=right /id /right\nRUN cmp /left /right\n"
+    )) else {
+        return;
+    };
+    project.run(&[]).success();
+}
+
+#[test]
+fn privileged_one_core_makes_the_same_as_all() {
+    let numbers = [0, 1, 2, 3, 4];
+    let stages = numbers.map(|number| {
+        format!("FROM base AS s{number}\nCOPY a /a{number}\nRUN echo {number} > /b{number}\n")
+    });
+    let copies = numbers.map(|number| format!("COPY --from=s{number} /a{number} /b{number} /\n"));
+    let (stages, copies) = (stages.concat(), copies.concat());
+    let Some(project) = project(&format!("{stages}FROM base\n{copies}")) else {
+        return;
+    };
+    project.file("a", "A");
+    let all = project.build(&["--no-cache"]);
+    let words = ["--cpu-list", "0"];
+    let one = project
+        .sandbox
+        .program("taskset")
+        .args(words)
+        .arg(project.sandbox.wharf_binary())
+        .args(["build", "--quiet", "--no-cache", "context"])
+        .run()
+        .success();
+    assert_eq!(one.text().trim(), all);
+}
+
+#[test]
+fn privileged_a_stage_that_fails_ends_the_others() {
+    let (one, two) = (meets("one", "two"), meets("two", "one"));
+    let Some(project) = project(&format!(
+        "FROM base AS left\n{one}; exit 7\nFROM base AS right\n{two}; sleep 10000\nFROM left\nCOPY --from=right /m /m\n"
+    )) else {
+        return;
+    };
+    let text = project.run(&[]).exits_with(1).error_text();
+    assert!(
+        text.contains("did not complete successfully: exit code: 7"),
+        "{text}"
+    );
+    assert!(text.contains("\n#6 CANCELED"), "{text}");
+    nothing_is_left(&project);
+}
+
+/// No folder of a step, and nothing that is being written.
+fn nothing_is_left(project: &Project) {
+    let builds = project.sandbox.root().join("builds");
+    if let Ok(left) = std::fs::read_dir(builds) {
+        assert_eq!(left.count(), 0, "folders of steps");
+    }
+    let images = project.sandbox.wharf(["images", "--quiet", "--all"]);
+    assert_eq!(images.run().success().text(), "");
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = project.sandbox.root().display().to_string();
+    assert!(!table.contains(&root), "{table}");
+}
+
+/// Starts a build, and interrupts it when it says `line`.
+fn interrupted(project: &Project, line: &str, signal: Signal) -> (Child, String) {
+    let mut child = std::process::Command::new(project.sandbox.wharf_binary())
+        .args(["build", "--progress=plain", "--tag=made", "context"])
+        .current_dir(project.sandbox.work())
+        .env_clear()
+        .envs(project.sandbox.environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut text = String::new();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut sent = false;
+    while lines.read_line(&mut text).unwrap() > 0 {
+        if !sent && text.contains(line) {
+            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+            kill_process(pid, signal).unwrap();
+            sent = true;
+        }
+    }
+    assert!(sent, "{text}");
+    (child, text)
+}
+
+#[test]
+fn privileged_an_interrupted_build_leaves_nothing() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let marker = format!("98765.{code}{}", std::process::id());
+        let Some(project) = project(&format!(
+            "RUN trap '' INT TERM; echo be''gun; sleep {marker} & sleep {marker}\n"
+        )) else {
+            return;
+        };
+        let (mut child, text) = interrupted(&project, " begun", signal);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{text}");
+        assert!(text.contains("CANCELED"), "{text}");
+        assert!(
+            text.ends_with("ERROR: failed to build: failed to solve: Canceled: context canceled\n"),
+            "{text}"
+        );
+        nothing_is_left(&project);
+        for process in std::fs::read_dir("/proc").unwrap() {
+            let line = process.unwrap().path().join("cmdline");
+            let line = std::fs::read(line).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            assert!(!line.contains(&marker), "{line} still runs");
+        }
+        // And the next one builds.
+        project.file("Dockerfile", "FROM scratch\nCOPY busybox /\n");
+        project.build(&[]);
+    }
+}
+
+#[test]
+fn privileged_a_build_that_is_killed_takes_its_steps_with_it() {
+    let Some(project) = project("RUN echo be''gun; sleep 10000\n") else {
+        return;
+    };
+    let (mut child, text) = interrupted(&project, " begun", Signal::KILL);
+    assert_eq!(child.wait().unwrap().code(), None, "{text}");
+    // The step's folder goes with the next build: whoever died cannot clean up.
+    let rest = "FROM scratch AS base\nCOPY --chmod=755 busybox /bin/busybox\n\
+                RUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nRUN true\n";
+    project.file("Dockerfile", rest);
+    project.build(&["--no-cache"]);
+    let builds = std::fs::read_dir(project.sandbox.root().join("builds"));
+    assert_eq!(builds.unwrap().count(), 0);
+}
