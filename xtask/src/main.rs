@@ -6,6 +6,7 @@
 mod bench;
 mod conformance;
 mod demo;
+mod fixtures;
 mod packages;
 mod portal;
 mod process;
@@ -43,6 +44,8 @@ enum Command {
     Portal(portal::PortalArguments),
     /// Run the OCI's conformance suite against the registry
     Conformance(conformance::ConformanceArguments),
+    /// Make root file systems to try things on: busybox, Debian, and two like Alpine and distroless
+    Fixtures(fixtures::FixturesArguments),
     /// Measure Wharf beside the other tools that are installed
     Bench(bench::BenchArguments),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Portal(arguments) => portal::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Fixtures(arguments) => fixtures::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
