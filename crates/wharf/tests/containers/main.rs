@@ -15,4 +15,5 @@ mod ordinary_user;
 mod output;
 mod own_image;
 mod volumes;
+mod walk;
 mod watching;

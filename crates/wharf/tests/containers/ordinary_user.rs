@@ -28,7 +28,7 @@ fn give_away(path: &Path) {
     }
 }
 
-fn wharf(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
+pub(crate) fn wharf(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
     if !rustix::process::geteuid().is_root() {
         return sandbox.wharf(words);
     }
@@ -50,7 +50,7 @@ fn wharf(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
 }
 
 /// A store of an ordinary user with the image `busybox`; `None`, said aloud, where that cannot be had.
-fn store_of_nobody() -> Option<Containers> {
+pub(crate) fn store_of_nobody() -> Option<Containers> {
     let sandbox = Sandbox::new();
     let binary = sandbox.path().join("wharf");
     std::fs::copy(sandbox.wharf_binary(), &binary).expect("a file of the fixture");
