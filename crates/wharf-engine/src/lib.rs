@@ -26,10 +26,10 @@ pub use builds::{
 };
 pub use containers::{
     ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles, ContainerNetwork,
-    ContainerRecord, ContainerStats, CreateRequest, DeviceMapping, ExecRequest, HostConfig,
-    LogConfig, MountConfig, MountPoint, PathStat, PortPlace, RestartPolicyConfig, StepRequest,
-    UlimitConfig, UpdateRequest, Volume, described_volume, machine_memory, parse_size,
-    volume_bytes,
+    ContainerRecord, ContainerStats, CreateRequest, DeviceMapping, EndpointConfig, ExecRequest,
+    HostConfig, LogConfig, MountConfig, MountPoint, Network, NetworkPlace, NetworkRequest,
+    PathStat, PortPlace, RestartPolicyConfig, StepRequest, UlimitConfig, UpdateRequest, Volume,
+    described_volume, machine_memory, parse_size, volume_bytes,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

@@ -256,12 +256,17 @@ impl ContainerFolder {
 
     /// What is known of its life, put right where its monitor died: then it has ended too.
     pub fn state(&self) -> Result<ContainerState, FolderError> {
+        Ok(self.state_or_death()?.0)
+    }
+
+    /// The same, and whether it was put right just now: then whoever sees it takes away what else the monitor left.
+    pub fn state_or_death(&self) -> Result<(ContainerState, bool), FolderError> {
         let state = self.recorded_state()?;
         if matches!(state.status, Status::Created | Status::Exited) {
-            return Ok(state);
+            return Ok((state, false));
         }
         let Some(_lock) = self.try_lock()? else {
-            return Ok(state);
+            return Ok((state, false));
         };
         // Read again: the monitor may have ended in good order meanwhile.
         let mut state = self.recorded_state()?;
@@ -275,8 +280,19 @@ impl ContainerFolder {
                 let _left = cgroup.kill_all().and_then(|()| cgroup.remove());
             }
             self.write_state(&state)?;
+            return Ok((state, true));
         }
-        Ok(state)
+        Ok((state, false))
+    }
+
+    /// Whether somebody runs the container, or changes its files from outside.
+    pub fn is_watched(&self) -> Result<bool, FolderError> {
+        let (file, path) = self.open_lock("files.lock")?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(io_error(&path)(error.into())),
+        }
     }
 
     /// As [`ContainerFolder::state`], for whoever holds the lock.

@@ -40,12 +40,6 @@ pub(super) fn check(record: &ContainerRecord) -> Result<(), EngineError> {
     log_order(host, Path::new(""))?;
     health(record.config.healthcheck.as_ref())?;
     resources(host)?;
-    let network = host.network_mode.as_str();
-    let known = matches!(network, "" | "default" | "bridge" | "host" | "none");
-    if !known && !network.starts_with("container:") {
-        let text = format!("network {network} not found");
-        return Err(failure(ErrorKind::NotFound, text));
-    }
     if host.auto_remove && host.restart_policy.name != "no" && !host.restart_policy.name.is_empty()
     {
         let text = "can't create 'AutoRemove' container with restart policy";

@@ -105,10 +105,11 @@ impl Engine {
                 let text = format!("Error when allocating new name: {conflict}");
                 failure(conflict.kind(), text)
             })?;
-        name.clone_into(&mut record.name);
+        let old = std::mem::replace(&mut record.name, name.to_owned());
         self.container_folder(&record.id)
             .write(RECORD_FILE, &record)
-            .map_err(classify)
+            .map_err(classify)?;
+        self.rename_in_networks(&record, &old)
     }
 
     /// The container, and its monitor if it has one.

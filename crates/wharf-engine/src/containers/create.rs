@@ -1,5 +1,6 @@
 //! `create`: a container from an image and what was asked for.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt as _;
 
 use wharf_images::{ImageUser, UserError, UserKind};
@@ -9,6 +10,7 @@ use wharf_transfer::ErrorKind;
 
 use super::config::{ContainerConfig, HostConfig};
 use super::names::{is_name, new_id, new_name};
+use super::networks::EndpointConfig;
 use super::record::{Container, ContainerRecord, RECORD_FILE, RECORD_FORMAT, short};
 use super::spec::{MASKED_PATHS, READ_ONLY_PATHS, SHM_SIZE_BYTES};
 use crate::engine::Engine;
@@ -26,6 +28,8 @@ pub struct CreateRequest {
     pub config: ContainerConfig,
     /// What of the machine it uses.
     pub host_config: HostConfig,
+    /// What is asked of its networks, by name or ID: that of its mode, and others.
+    pub networks: BTreeMap<String, EndpointConfig>,
     /// The platform that its image must be for; any if there is none.
     pub platform: Option<Platform>,
 }
@@ -37,6 +41,7 @@ impl Engine {
             name,
             config,
             host_config,
+            networks,
             platform,
         } = request;
         if let Some(name) = name.as_deref().filter(|name| !is_name(name)) {
@@ -69,11 +74,13 @@ impl Engine {
             config,
             host_config: settled(host_config),
             mounts: Vec::new(),
+            networks: None,
         };
         if record.arguments().iter().all(String::is_empty) {
             return Err(failure(ErrorKind::Invalid, "no command specified"));
         }
         super::check::check(&record)?;
+        self.choose_networks(&mut record, networks)?;
         self.register(&mut record, name.as_deref())?;
         match self.write_container(&mut record) {
             Ok(()) => Ok(Container {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wharf_runtime::{HealthState, Status};
 
-use super::networks::ContainerNetwork;
+use super::networks::{ContainerNetwork, EndpointConfig};
 use super::record::{Container, ContainerRecord};
 use super::volumes::Volume;
 use crate::engine::Engine;
@@ -61,15 +61,12 @@ impl Engine {
         }
         put("Mounts", mounts(record)?);
         put("Config", document(&record.config)?);
-        let place = if container.state.status.is_alive() {
-            self.container_network(&record.id)?
+        let places = if container.state.status.is_alive() {
+            self.container_networks(&record.id)?
         } else {
-            None
+            Vec::new()
         };
-        put(
-            "NetworkSettings",
-            network_settings(container, place.as_ref()),
-        );
+        put("NetworkSettings", network_settings(container, &places));
         Ok(Value::Object(described))
     }
 
@@ -194,11 +191,11 @@ fn mounts(record: &ContainerRecord) -> Result<Value, EngineError> {
         .map(Value::Array)
 }
 
-fn network_settings(container: &Container, place: Option<&ContainerNetwork>) -> Value {
+fn network_settings(container: &Container, places: &[ContainerNetwork]) -> Value {
     let mut ports = Map::new();
     if container.state.status.is_alive() {
         for port in container.record.config.exposed_ports.keys() {
-            let taken = place.into_iter().flat_map(|place| &place.ports);
+            let taken = places.iter().flat_map(|place| &place.ports);
             let places: Vec<Value> = taken
                 .filter(|taken| format!("{}/{}", taken.container_port, taken.protocol) == *port)
                 .map(|taken| {
@@ -214,13 +211,15 @@ fn network_settings(container: &Container, place: Option<&ContainerNetwork>) -> 
             ports.insert(port.clone(), shown);
         }
     }
-    let mode = container.record.host_config.network_mode.as_str();
-    let name = if mode == "default" { "bridge" } else { mode };
     let mut networks = Map::new();
-    if !mode.starts_with("container:") {
-        networks.insert(name.to_owned(), endpoint(place));
+    for (name, config) in container.record.endpoints() {
+        let place = places.iter().find(|place| place.name == name);
+        networks.insert(name, endpoint(&config, place));
     }
-    let (address, length, gateway, hardware) = shown(place);
+    // What stands beside the networks is the default one's (Docker's legacy).
+    let default = places.iter().find(|place| place.name == "bridge");
+    let (address, length, gateway, hardware) = shown(default);
+    let id = default.map(|place| place.endpoint_id.as_str());
     json!({
         "Bridge": "",
         "SandboxID": "",
@@ -231,7 +230,7 @@ fn network_settings(container: &Container, place: Option<&ContainerNetwork>) -> 
         "LinkLocalIPv6PrefixLen": 0,
         "SecondaryIPAddresses": null,
         "SecondaryIPv6Addresses": null,
-        "EndpointID": "",
+        "EndpointID": id.unwrap_or_default(),
         "Gateway": gateway,
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
@@ -249,30 +248,45 @@ fn shown(place: Option<&ContainerNetwork>) -> (String, u8, String, String) {
         (
             place.address.to_string(),
             place.prefix_length,
-            place.gateway.to_string(),
+            place
+                .gateway
+                .map(|gateway| gateway.to_string())
+                .unwrap_or_default(),
             place.hardware_address.clone(),
         )
     })
 }
 
 /// A container's place in a network.
-fn endpoint(place: Option<&ContainerNetwork>) -> Value {
+fn endpoint(config: &EndpointConfig, place: Option<&ContainerNetwork>) -> Value {
     let (address, length, gateway, hardware) = shown(place);
+    let asked = match config.ipv4_address.as_str() {
+        "" => Value::Null,
+        address => json!({ "IPv4Address": address }),
+    };
+    let some = |list: &[String]| {
+        if list.is_empty() {
+            Value::Null
+        } else {
+            json!(list)
+        }
+    };
+    let text = |of: fn(&ContainerNetwork) -> &String| place.map(of).cloned().unwrap_or_default();
     json!({
-        "IPAMConfig": null,
+        "IPAMConfig": asked,
         "Links": null,
-        "Aliases": null,
+        "Aliases": some(&config.aliases),
         "MacAddress": hardware,
         "DriverOpts": null,
-        "GwPriority": 0,
-        "NetworkID": "",
-        "EndpointID": "",
+        "GwPriority": config.gw_priority,
+        "NetworkID": text(|place| &place.network_id),
+        "EndpointID": text(|place| &place.endpoint_id),
         "Gateway": gateway,
         "IPAddress": address,
         "IPPrefixLen": length,
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
-        "DNSNames": null,
+        "DNSNames": place.map_or(Value::Null, |place| some(&place.names)),
     })
 }

@@ -42,7 +42,7 @@ pub use exec::ExecRequest;
 pub use files::{ContainerFiles, PathStat};
 pub use inspect::described_volume;
 pub(crate) use names::new_id;
-pub use networks::ContainerNetwork;
+pub use networks::{ContainerNetwork, EndpointConfig, Network, NetworkPlace, NetworkRequest};
 pub use record::{Container, ContainerRecord};
 pub(crate) use resources::resources;
 pub use sizes::parse_size;

@@ -1,5 +1,6 @@
 //! What is written down of a container, and how one is found.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use wharf_runtime::{ContainerFolder, ContainerState, FolderError};
 use wharf_transfer::ErrorKind;
 
 use super::config::{ContainerConfig, HostConfig, MountPoint};
+use super::networks::EndpointConfig;
 use crate::engine::Engine;
 use crate::error::{Classified, EngineError, classify, failure};
 
@@ -36,6 +38,9 @@ pub struct ContainerRecord {
     pub host_config: HostConfig,
     /// What is mounted in it.
     pub mounts: Vec<MountPoint>,
+    /// Its networks, by name; where nothing is said, that of its mode alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<BTreeMap<String, EndpointConfig>>,
 }
 
 /// A container: what it was made as, and what became of it.
@@ -147,7 +152,19 @@ impl Engine {
     pub(super) fn read_container(&self, id: &str) -> Result<Container, EngineError> {
         let folder = self.container_folder(id);
         let record: ContainerRecord = folder.read(RECORD_FILE, RECORD_FORMAT).map_err(classify)?;
-        let state = folder.state().map_err(classify)?;
+        let state = self.container_state(&folder)?;
         Ok(Container { record, state })
+    }
+
+    /// What became of a container. Who sees first that its monitor died takes back what that left of its network.
+    pub(super) fn container_state(
+        &self,
+        folder: &ContainerFolder,
+    ) -> Result<ContainerState, EngineError> {
+        let (state, died) = folder.state_or_death().map_err(classify)?;
+        if died && let Err(error) = self.release_dead_places() {
+            tracing::warn!(%error, "what a dead container left of its network cannot be removed");
+        }
+        Ok(state)
     }
 }

@@ -95,7 +95,7 @@ impl Engine {
             if !user.running {
                 continue;
             }
-            let state = self.container_folder(&user.id).state().map_err(classify)?;
+            let state = self.container_state(&self.container_folder(&user.id))?;
             if !state.status.is_alive() {
                 self.store()?
                     .set_user_running(UserKind::Container, &user.id, false)
@@ -151,9 +151,11 @@ impl MonitorHost for Host<'_> {
         }
         self.cgroup = Some(created.cgroup);
         let mut warnings = created.warnings;
-        let mode = self.record.host_config.network_mode.as_str();
-        let on_bridge = matches!(mode, "default" | "bridge" | "");
         let folder = self.engine.container_folder(&self.record.id);
+        let endpoints = self.record.endpoints();
+        let on_bridge = endpoints
+            .keys()
+            .any(|name| name != "host" && name != "none");
         if on_bridge && order.spec.namespaces.user.is_some() {
             match UserPlace::find(self.record) {
                 Ok(place) => self.network = Some(Network::User(place)),

@@ -37,6 +37,17 @@ pub struct Endpoint {
     pub address: Ipv4Addr,
     /// Whether the world is reached through this network.
     pub default_route: bool,
+    /// The hardware address, if it does not follow from the other one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware_address: Option<[u8; 6]>,
+}
+
+impl Endpoint {
+    /// Its hardware address.
+    pub fn hardware(&self) -> [u8; 6] {
+        self.hardware_address
+            .unwrap_or_else(|| hardware_address(self.address))
+    }
 }
 
 /// What went wrong with a network.
@@ -138,7 +149,7 @@ impl BridgeNetwork {
             mtu: self.mtu,
             namespace: std::os::fd::AsFd::as_fd(namespace),
             name_inside: &endpoint.device,
-            hardware_address: hardware_address(endpoint.address),
+            hardware_address: endpoint.hardware(),
         };
         let made = netlink.add_veth(&pair);
         made.map_err(|source| kernel("make the cable", &endpoint.host_device, source))?;
@@ -157,6 +168,27 @@ impl BridgeNetwork {
     /// Disconnects a container that runs on. With a container's namespace its cables go by themselves.
     pub fn disconnect(&self, endpoint: &Endpoint) -> Result<(), NetworkError> {
         disconnect_with(&mut self.opened()?, &endpoint.host_device)
+    }
+
+    /// Lets a container that runs, and is connected, reach the world through this network.
+    pub fn lead_out(
+        &self,
+        endpoint: &Endpoint,
+        namespace: &NetworkNamespace,
+    ) -> Result<(), NetworkError> {
+        let lead = || -> io::Result<()> {
+            let mut netlink = Netlink::open()?;
+            match netlink.link(&endpoint.device)? {
+                Some(device) => netlink.add_default_route(device, self.gateway),
+                None => Err(io::ErrorKind::NotFound.into()),
+            }
+        };
+        match namespace.inside(lead) {
+            // There is a way already.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other
+                .map_err(|source| kernel("lead out of the container by", &endpoint.device, source)),
+        }
     }
 
     fn set_up_inside(&self, endpoint: &Endpoint) -> io::Result<()> {

@@ -165,6 +165,7 @@ fn endpoint(network: &BridgeNetwork, address: Ipv4Addr) -> Endpoint {
         device: "eth0".to_owned(),
         address,
         default_route: true,
+        hardware_address: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod format_option;
 pub(crate) mod global_options;
 pub(crate) mod image;
 mod manifest;
+pub(crate) mod network;
 mod program;
 pub(crate) mod registry;
 pub(crate) mod registry_server;

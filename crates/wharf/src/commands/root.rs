@@ -4,7 +4,8 @@ use crate::arguments::{Command, Group};
 
 use super::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER, VERSION};
 use super::{
-    builder, buildx, container, image, manifest, program, registry, registry_server, system, volume,
+    builder, buildx, container, image, manifest, network, program, registry, registry_server,
+    system, volume,
 };
 
 /// `wharf`, with everything below it.
@@ -95,6 +96,10 @@ pub(crate) static ROOT: Command = Command {
         Command {
             group: Group::Management,
             ..manifest::COMMAND
+        },
+        Command {
+            group: Group::Management,
+            ..network::COMMAND
         },
         Command {
             group: Group::Management,

@@ -78,6 +78,18 @@ impl ContainerFilter {
         Ok(meant.map(|(_, container)| container).collect())
     }
 
+    /// The same, with names instead of IDs of networks.
+    pub(crate) fn with_network_names(mut self, name_of: impl Fn(&str) -> Option<String>) -> Self {
+        for (key, value) in &mut self.terms {
+            if key == "network"
+                && let Some(name) = name_of(value)
+            {
+                *value = name;
+            }
+        }
+        self
+    }
+
     /// Values of one key are alternatives, labels are not.
     fn has(&self, container: &Container) -> bool {
         KEYS.iter().all(|key| {
@@ -132,10 +144,7 @@ fn fits(container: &Container, key: &str, value: &str) -> bool {
                 mount.name == value || mount.destination == value || mount.source == value
             })
         }
-        "network" => {
-            let mode = &record.host_config.network_mode;
-            mode == value || (mode == "default" && value == "bridge")
-        }
+        "network" => record.endpoints().contains_key(value),
         "publish" => has_port(record.host_config.port_bindings.keys(), value),
         "expose" => has_port(record.config.exposed_ports.keys(), value),
         "health" => {
@@ -151,7 +160,7 @@ fn fits(container: &Container, key: &str, value: &str) -> bool {
 }
 
 /// Docker takes a regular expression; what people give is a part of the name, or an anchored one.
-fn name_fits(name: &str, wanted: &str) -> bool {
+pub(crate) fn name_fits(name: &str, wanted: &str) -> bool {
     let wanted = wanted.trim_start_matches('/');
     let (begins, rest) = match wanted.strip_prefix('^') {
         Some(rest) => (true, rest.trim_start_matches('/')),

@@ -3,5 +3,5 @@
 mod containers;
 mod terms;
 
-pub(crate) use containers::ContainerFilter;
+pub(crate) use containers::{ContainerFilter, name_fits};
 pub(crate) use terms::{FilterError, FilterTerms};

@@ -117,6 +117,54 @@ pub(crate) fn volume_type() -> Type {
     structure("volume.Volume", &FIELDS).build()
 }
 
+/// `network.Inspect`.
+pub(crate) fn network_type() -> Type {
+    const FIELDS: [Field; 11] = [
+        ("Created", text),
+        ("Scope", text),
+        ("Driver", text),
+        ("EnableIPv4", flag),
+        ("EnableIPv6", flag),
+        ("Internal", flag),
+        ("Attachable", flag),
+        ("Ingress", flag),
+        ("ConfigOnly", flag),
+        ("Options", pairs),
+        ("Labels", pairs),
+    ];
+    let place = structure(
+        "network.EndpointResource",
+        &[
+            ("Name", text),
+            ("EndpointID", text),
+            ("MacAddress", text),
+            ("IPv4Address", text),
+            ("IPv6Address", text),
+        ],
+    );
+    let config = StructType::new("network.IPAMConfig")
+        .field("Subnet", "Subnet", Type::String)
+        .field("IPRange", "IPRange", Type::String)
+        .field("Gateway", "Gateway", Type::String)
+        .field("AuxAddress", "AuxiliaryAddresses", pairs());
+    let addresses = structure("network.IPAM", &[("Driver", text), ("Options", pairs)]).field(
+        "Config",
+        "Config",
+        Type::list(config.build()),
+    );
+    structure("network.Inspect", &FIELDS)
+        .field("Name", "Name", Type::String)
+        .field("ID", "Id", Type::String)
+        .field("IPAM", "IPAM", addresses.build())
+        .field(
+            "ConfigFrom",
+            "ConfigFrom",
+            structure("network.ConfigReference", &[("Network", text)]).build(),
+        )
+        .field("Containers", "Containers", Type::map(place.build()))
+        .build()
+}
+
 fn graph_driver_type() -> Type {
     structure("storage.DriverData", &[("Data", pairs), ("Name", text)]).build()
 }

@@ -115,8 +115,8 @@ impl ContainerView<'_> {
         sizes: Option<(u64, u64)>,
     ) -> Result<Value, EngineError> {
         let ports = if container.state.status.is_alive() {
-            let network = self.engine.container_network(&container.record.id)?;
-            network.map(|network| network.ports).unwrap_or_default()
+            let places = self.engine.container_networks(&container.record.id)?;
+            places.into_iter().flat_map(|place| place.ports).collect()
         } else {
             Vec::new()
         };
@@ -225,11 +225,7 @@ impl TemplateContext for ContainerRow {
             "Labels" => self.labels(),
             "Mounts" => self.mounts(),
             "LocalVolumes" => volumes.count().to_string(),
-            "Networks" => match record.host_config.network_mode.as_str() {
-                "default" => "bridge".to_owned(),
-                mode if mode.starts_with("container:") => String::new(),
-                mode => mode.to_owned(),
-            },
+            "Networks" => record.endpoints().into_keys().collect::<Vec<_>>().join(","),
             "Platform" => String::new(),
             _ => return None,
         }))

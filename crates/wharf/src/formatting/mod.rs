@@ -10,6 +10,7 @@ pub(crate) mod image_tools;
 pub(crate) mod image_tree;
 pub(crate) mod images;
 pub(crate) mod inspect;
+pub(crate) mod networks;
 pub(crate) mod search;
 pub(crate) mod stats;
 pub(crate) mod system_types;

@@ -59,8 +59,13 @@ impl Containers {
 
     /// What a shell prints in a container of its own.
     pub(crate) fn shell(&self, options: &[&str], script: &str) -> String {
-        let words = ["run", "--rm", "--network", "none"].iter().chain(options);
-        self.prints(words.copied().chain(["busybox", "sh", "-c", script]))
+        let network: &[&str] = if options.contains(&"--network") {
+            &[]
+        } else {
+            &["--network", "none"]
+        };
+        let shell = ["busybox", "sh", "-c", script];
+        self.prints([&["run", "--rm"], network, options, &shell].concat())
     }
 }
 
@@ -72,6 +77,7 @@ impl Drop for Containers {
             let words = ["rm", "--force"].into_iter().chain(ids);
             self.wharf(words).run();
         }
+        self.wharf(["network", "prune", "--force"]).run();
     }
 }
 
@@ -84,7 +90,7 @@ fn make_tree(tree: &Path, busybox: &Path) {
         "cat", "chown", "echo", "env", "false", "grep", "head", "hostname", "id", "kill", "ls",
         "mkdir", "mknod", "mount", "nc", "ping", "ps", "pwd", "rm", "sh", "sleep", "stat", "touch",
         "true", "tty", "wc", "wget", "ip", "httpd", "dd", "ln", "mv", "tr", "cut", "seq", "yes",
-        "ulimit", "umask",
+        "ulimit", "umask", "nslookup",
     ] {
         symlink("busybox", tree.join("bin").join(applet)).expect("a file of the fixture");
     }

@@ -90,7 +90,7 @@ fn privileged_inspect_finds_containers_before_images() {
     let words = ["inspect", "--type", "image", "-f", "{{.Id}}", "busybox"];
     assert_eq!(containers.prints(words), image);
     for (words, expected) in [
-        (&["inspect", "none"][..], "Error: No such object: none\n"),
+        (&["inspect", "gone"][..], "Error: No such object: gone\n"),
         (
             &["inspect", "--type", "container", "none"],
             "Error response from daemon: No such container: none\n",

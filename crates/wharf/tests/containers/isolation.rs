@@ -150,14 +150,18 @@ fn privileged_namespaces_are_shared_as_asked() {
         ("--ipc", "ipc"),
         ("--uts", "uts"),
     ] {
-        let shared = inside(&["--network", "none", option, "host"], name);
+        let apart: &[&str] = match option {
+            "--network" => &[],
+            _ => &["--network", "none"],
+        };
+        let shared = inside(&[apart, &[option, "host"]].concat(), name);
         assert_eq!(shared, here(name).to_str().unwrap(), "{name}");
         if name != "uts" {
             let theirs =
                 containers.prints(["exec", "one", "ls", "-l", &format!("/proc/self/ns/{name}")]);
             let theirs = theirs.rsplit_once("-> ").unwrap().1;
             assert_eq!(
-                inside(&["--network", "none", option, "container:one"], name),
+                inside(&[apart, &[option, "container:one"]].concat(), name),
                 theirs,
                 "{name}"
             );

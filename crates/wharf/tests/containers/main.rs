@@ -11,6 +11,7 @@ mod limits;
 mod mistakes;
 mod mounts;
 mod network;
+mod networks;
 mod ordinary_user;
 mod output;
 mod own_image;

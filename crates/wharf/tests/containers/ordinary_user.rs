@@ -182,6 +182,21 @@ fn an_ordinary_user_copies_files() {
 }
 
 #[test]
+fn an_ordinary_user_is_told_what_networks_are_to_be_had() {
+    let Some(containers) = store_of_nobody() else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    let listed = wharf(sandbox, &["network", "ls", "--format", "{{.Name}}"]);
+    assert_eq!(listed.run().success().text(), "bridge\nhost\nnone\n");
+    let refused = wharf(sandbox, &["network", "create", "web"]).run();
+    assert_eq!(
+        refused.exits_with(1).error_text(),
+        "Error response from daemon: cannot make the network web: only root can make bridges. Let containers share one network with `--network container:NAME`, or run wharf as root\n"
+    );
+}
+
+#[test]
 fn an_ordinary_user_runs_containers() {
     let Some(containers) = store_of_nobody() else {
         return;

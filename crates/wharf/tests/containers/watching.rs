@@ -4,9 +4,13 @@ use crate::fixture::Containers;
 
 fn running(options: &[&str]) -> Option<Containers> {
     let containers = Containers::new()?.imported();
-    let words = ["run", "-d", "--name", "one", "--network", "none"];
-    let words = words.iter().chain(options).copied();
-    containers.prints(words.chain(["busybox", "sleep", "100"]));
+    let network: &[&str] = if options.contains(&"--network") {
+        &[]
+    } else {
+        &["--network", "none"]
+    };
+    let (begin, sleep) = (["run", "-d", "--name", "one"], ["busybox", "sleep", "100"]);
+    containers.prints([&begin[..], network, options, &sleep].concat());
     Some(containers)
 }
 

@@ -24,7 +24,7 @@ record() {
         "image ls" "image list" "image inspect" "image history" "image rm" "image remove" "image prune" "image pull" "image push" \
         "image tag" "image save" "image load" "image import" manifest "manifest inspect" "manifest create" \
         "manifest annotate" "manifest push" "manifest rm" "system df" "system prune" "system info" "container inspect" \
-        "container prune" commit cp "container cp" diff export "container commit" "container diff" "container export" port top stats "container stats" "volume inspect" "volume prune" "volume rm" "help pull" \
+        "container prune" commit cp "container cp" diff export "container commit" "container diff" "container export" port top stats "container stats" "network" "network create" "network ls" "network inspect" "network rm" "network connect" "network disconnect" "network prune" "volume inspect" "volume prune" "volume rm" "help pull" \
         "--help images" "images -h"; do
         case $command in
             *help* | *-h*) record $command ;;

@@ -63,6 +63,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     };
     let filter = ContainerFilter::new(matches.list(&FILTER)).found_by_daemon()?;
     let engine = session.engine();
+    let filter = filter.with_network_names(|text| Some(engine.network(text).ok()?.name));
     let all = engine.containers().found_by_daemon()?;
     let last = match (matches.is_set(&LATEST), matches.number(&LAST)) {
         (true, _) => 1,

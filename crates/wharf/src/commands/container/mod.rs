@@ -15,6 +15,7 @@ pub(crate) mod list;
 mod logs;
 mod monitor;
 mod mount_option;
+mod network_options;
 mod pause;
 mod port;
 mod ports;

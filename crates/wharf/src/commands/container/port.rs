@@ -22,20 +22,20 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let name = matches.argument(0);
     let container = session.engine().container(name).found_by_daemon()?;
     let engine = session.engine();
-    let place = if container.state.status.is_alive() {
+    let places = if container.state.status.is_alive() {
         let id = &container.record.id;
-        engine.container_network(id).found_by_daemon()?
+        engine.container_networks(id).found_by_daemon()?
     } else {
-        None
+        Vec::new()
     };
     let wanted = match matches.argument(1) {
         "" => None,
         port if port.contains('/') => Some(port.to_owned()),
         port => Some(format!("{port}/tcp")),
     };
-    let ports = place.map(|place| place.ports).unwrap_or_default();
-    let mut lines: Vec<String> = ports
+    let mut lines: Vec<String> = places
         .iter()
+        .flat_map(|place| &place.ports)
         .map(|taken| {
             (
                 format!("{}/{}", taken.container_port, taken.protocol),

@@ -18,10 +18,15 @@ const FILE_LIMIT_BYTES: u64 = 4 << 20;
 
 /// What the options and arguments ask for. `detached` containers take no input from whoever runs them.
 pub(super) fn create_request(matches: &Matches, detached: bool) -> anyhow::Result<CreateRequest> {
+    let (network_mode, networks) = super::network_options::networks(matches)?;
     Ok(CreateRequest {
         name: matches.some_text(&flags::NAME).map(str::to_owned),
         config: config(matches, detached)?,
-        host_config: host_config(matches)?,
+        host_config: HostConfig {
+            network_mode,
+            ..host_config(matches)?
+        },
+        networks,
         platform: None,
     })
 }
@@ -79,7 +84,6 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         .filter(|volume| volume.contains(':'))
         .cloned()
         .collect();
-    let network = matches.list(&flags::NETWORK).last();
     check_modes(matches)?;
     let restart_policy = restart_policy(matches.text(&flags::RESTART))?;
     anyhow::ensure!(
@@ -90,7 +94,8 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         binds: (!binds.is_empty()).then_some(binds),
         container_id_file: text(&flags::CIDFILE),
         log_config: log_config(matches)?,
-        network_mode: network.cloned().unwrap_or_else(|| "default".to_owned()),
+        // With what is asked of each network, apart from here.
+        network_mode: String::new(),
         port_bindings: super::ports::bindings(matches.list(&flags::PUBLISH))?,
         restart_policy,
         auto_remove: matches.is_set(&flags::RM),

@@ -8,12 +8,13 @@ use crate::arguments::{Command, Flag, Matches, Positionals, Run, quoted};
 use crate::commands::container::inspect as container;
 use crate::commands::format_option::FORMAT_USAGE;
 use crate::commands::image::inspect::{self as image, inspect};
+use crate::commands::network::inspect as network;
 use crate::commands::volume::inspect as volume;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::formatting::inspect::{Described, Inspector};
 use crate::session::Session;
 
-/// What Docker can inspect; of these, Wharf has containers, images and volumes.
+/// What Docker can inspect; of these, Wharf has containers, images, networks and volumes.
 const TYPES: [&str; 10] = [
     "config",
     "container",
@@ -54,17 +55,19 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     inspect(session, inspector, &matches.arguments, |name| match kind {
         "container" => Ok(container::document(session, name, sizes).found_by_daemon()?),
         "image" => Ok(image::document(session, name, None).found_by_daemon()?),
+        "network" => Ok(network::document(session, name).found_by_daemon()?),
         "volume" => Ok(volume::document(session, name).found_by_daemon()?),
         "" => anything(session, name, sizes),
         _ => anyhow::bail!("Error: No such {kind}: {name}"),
     })
 }
 
-/// What has that name: Docker's order is containers, images, volumes.
+/// What has that name: Docker's order is containers, images, networks, volumes.
 fn anything(session: &Session, name: &str, sizes: bool) -> anyhow::Result<Described> {
-    let kinds: [&dyn Fn() -> anyhow::Result<Described>; 3] = [
+    let kinds: [&dyn Fn() -> anyhow::Result<Described>; 4] = [
         &|| container::document(session, name, sizes),
         &|| image::document(session, name, None),
+        &|| network::document(session, name),
         &|| volume::document(session, name),
     ];
     for described in kinds {

@@ -9,6 +9,7 @@ use crate::arguments::{Command, Flag, Matches, Run};
 use crate::commands::builder::prune::deleted_entries;
 use crate::commands::container::prune as containers;
 use crate::commands::image::prune::{deleted, filter, reclaimed};
+use crate::commands::network::prune as unused_networks;
 use crate::commands::volume::prune as unused_volumes;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
@@ -55,6 +56,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let filter = filter(&terms, all).found_by_daemon()?;
     let engine = session.engine();
     let (stopped, mut freed) = containers::prune(engine, &terms).found_by_daemon()?;
+    let networks = unused_networks::prune(engine, &terms).found_by_daemon()?;
     let mut unused = Vec::new();
     if volumes {
         let (names, bytes) = unused_volumes::prune(engine, &terms).found_by_daemon()?;
@@ -75,8 +77,9 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         .found_by_daemon()?;
     tracing::info!(?garbage, "collected garbage");
     session.printer().out(&format!(
-        "{}{}{}{}{}",
+        "{}{}{}{}{}{}",
         containers::deleted(&stopped),
+        unused_networks::deleted(&networks),
         unused_volumes::deleted(&unused),
         deleted(&report),
         deleted_entries(&builds),
@@ -85,7 +88,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What will go, in Docker's words; networks of one's own are not there yet.
+/// What will go, in Docker's words.
 fn question(all: bool, volumes: bool, terms: &FilterTerms) -> String {
     let mut lines = vec![
         "all stopped containers",

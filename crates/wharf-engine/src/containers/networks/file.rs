@@ -1,0 +1,295 @@
+//! `<root>/networks/networks.json`: the networks, and who has which place in them. One process changes it at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use ipnet::Ipv4Net;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use wharf_blobs::FileLock;
+use wharf_runtime::HostError;
+use wharf_runtime::network::{BridgeNetwork, Endpoint, Firewall, PublishedPort, TakenPort};
+
+use crate::containers::names::new_id;
+use crate::engine::Engine;
+
+const NETWORKS_FORMAT: u32 = 2;
+/// The format without networks that somebody made.
+const FIRST_FORMAT: u32 = 1;
+/// The networks that are always there, and their drivers.
+pub(super) const PREDEFINED: [(&str, &str); 3] =
+    [("bridge", "bridge"), ("host", "host"), ("none", "null")];
+
+/// What is written down.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Networks {
+    format: u32,
+    /// By ID.
+    pub(super) networks: BTreeMap<String, Network>,
+    /// Containers that have a name server.
+    #[serde(default)]
+    pub(super) name_servers: BTreeSet<String>,
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// `bridge`, `host` or `null`.
+    pub driver: String,
+    /// Its bridge; the default network has one once somebody needed it.
+    pub bridge: Option<BridgeNetwork>,
+    /// Whether somebody chose its addresses.
+    pub subnet_chosen: bool,
+    /// The part of its addresses that containers get.
+    pub ip_range: Option<Ipv4Net>,
+    /// Addresses that no container gets, by the names that people gave them.
+    pub auxiliary: BTreeMap<String, Ipv4Addr>,
+    /// Whether it leads nowhere.
+    pub internal: bool,
+    /// Whether swarms may use it: remembered, and without effect.
+    pub attachable: bool,
+    /// What was asked of its driver.
+    pub options: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Containers that run and have a place in it, by ID.
+    pub places: BTreeMap<String, NetworkPlace>,
+}
+
+/// The place of a container that runs in a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkPlace {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// The container's name.
+    pub container: String,
+    /// Its cable and address.
+    pub endpoint: Endpoint,
+    /// What it is called in the network; nothing in the default one.
+    pub names: Vec<String>,
+    /// Ports of the machine that lead to it.
+    pub ports: Vec<TakenPort>,
+}
+
+impl Network {
+    /// Whether it is always there.
+    pub fn is_predefined(&self) -> bool {
+        is_predefined(&self.name)
+    }
+
+    /// The first twelve digits of its ID.
+    pub fn short_id(&self) -> &str {
+        crate::containers::record::short(&self.id)
+    }
+
+    pub(super) fn taken(&self) -> BTreeSet<Ipv4Addr> {
+        let places = self.places.values().map(|place| place.endpoint.address);
+        places.chain(self.auxiliary.values().copied()).collect()
+    }
+}
+
+pub(super) fn is_predefined(name: &str) -> bool {
+    PREDEFINED.iter().any(|(known, _)| *known == name) || name == "default"
+}
+
+impl NetworkPlace {
+    /// Its ports as the rules for packets have them.
+    pub(super) fn published(&self) -> Vec<PublishedPort> {
+        let of_ipv4 = self.ports.iter().filter_map(|port| match port.host_ip {
+            std::net::IpAddr::V4(host_ip) => Some(PublishedPort {
+                host_ip,
+                host_port: port.host_port,
+                container: std::net::SocketAddrV4::new(self.endpoint.address, port.container_port),
+                protocol: port.protocol,
+            }),
+            std::net::IpAddr::V6(_) => None,
+        });
+        of_ipv4.collect()
+    }
+
+    /// Takes away what of it is outside of the container. Safe to be done again.
+    pub(super) fn undo(
+        &self,
+        bridge: &BridgeNetwork,
+        firewall: &Firewall,
+    ) -> Result<(), HostError> {
+        firewall.unpublish(bridge, &self.published())?;
+        bridge.disconnect(&self.endpoint)?;
+        Ok(())
+    }
+}
+
+/// The file, held by this process.
+pub(super) struct NetworksFile {
+    path: PathBuf,
+    pub(super) state: Networks,
+    _lock: FileLock,
+}
+
+/// Where it is.
+pub(super) fn path(engine: &Engine) -> PathBuf {
+    engine.settings().root.join("networks/networks.json")
+}
+
+/// What is written down, without holding it: what one process wrote, whole. `None` where nobody wrote anything.
+pub(super) fn read(path: &Path) -> Result<Option<Networks>, HostError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Format { format } = serde_json::from_slice(&bytes)?;
+    match format {
+        NETWORKS_FORMAT => Ok(Some(serde_json::from_slice(&bytes)?)),
+        FIRST_FORMAT => Ok(Some(from_first(&bytes)?)),
+        format => {
+            let path = path.display();
+            Err(format!("{path} has format {format}: use a newer wharf").into())
+        }
+    }
+}
+
+/// The format before networks that somebody made: a bridge, and places in it.
+fn from_first(bytes: &[u8]) -> Result<Networks, HostError> {
+    #[derive(Deserialize)]
+    struct Old {
+        bridge: Option<BridgeNetwork>,
+        endpoints: BTreeMap<String, OldPlace>,
+    }
+    #[derive(Deserialize)]
+    struct OldPlace {
+        endpoint: Endpoint,
+        ports: Vec<TakenPort>,
+    }
+    let old: Old = serde_json::from_slice(bytes)?;
+    let mut networks = predefined(Timestamp::UNIX_EPOCH)?;
+    for network in networks.values_mut().filter(|one| one.name == "bridge") {
+        network.bridge.clone_from(&old.bridge);
+        for (container, place) in &old.endpoints {
+            let place = NetworkPlace {
+                id: new_id()?,
+                container: String::new(),
+                endpoint: place.endpoint.clone(),
+                names: Vec::new(),
+                ports: place.ports.clone(),
+            };
+            network.places.insert(container.clone(), place);
+        }
+    }
+    Ok(Networks {
+        format: NETWORKS_FORMAT,
+        networks,
+        name_servers: BTreeSet::new(),
+    })
+}
+
+fn predefined(created: Timestamp) -> io::Result<BTreeMap<String, Network>> {
+    let mut networks = BTreeMap::new();
+    for (name, driver) in PREDEFINED {
+        let id = new_id()?;
+        let network = Network {
+            id: id.clone(),
+            name: name.to_owned(),
+            created,
+            driver: driver.to_owned(),
+            bridge: None,
+            subnet_chosen: false,
+            ip_range: None,
+            auxiliary: BTreeMap::new(),
+            internal: false,
+            attachable: false,
+            options: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            places: BTreeMap::new(),
+        };
+        networks.insert(id, network);
+    }
+    Ok(networks)
+}
+
+impl NetworksFile {
+    /// Opens it, made with the networks that are always there where it is missing. Places that nobody watches any more are taken back.
+    pub(super) fn open(engine: &Engine) -> Result<Self, HostError> {
+        let path = path(engine);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let lock = FileLock::acquire(&folder.join("lock"))?;
+        let state = match read(&path)? {
+            Some(state) => state,
+            None => Networks {
+                format: NETWORKS_FORMAT,
+                networks: predefined(engine.settings().clock.now())?,
+                name_servers: BTreeSet::new(),
+            },
+        };
+        let is_new = !path.exists();
+        let mut file = Self {
+            path,
+            state,
+            _lock: lock,
+        };
+        if file.forget_the_dead(engine) || is_new {
+            file.save()?;
+        }
+        Ok(file)
+    }
+
+    pub(super) fn save(&self) -> Result<(), HostError> {
+        let bytes = serde_json::to_vec(&self.state)?;
+        Ok(wharf_blobs::write_file(&self.path, &bytes, 0o600)?)
+    }
+
+    /// The network with that whole ID.
+    pub(super) fn network(&mut self, id: &str) -> Result<&mut Network, HostError> {
+        let missing = || format!("network {id} not found");
+        Ok(self.state.networks.get_mut(id).ok_or_else(missing)?)
+    }
+
+    /// Containers that nobody watches have no places. Whether there were any.
+    fn forget_the_dead(&mut self, engine: &Engine) -> bool {
+        let mut watched: BTreeMap<String, bool> = BTreeMap::new();
+        let mut is_watched = |id: &str| {
+            let known = watched.entry(id.to_owned()).or_insert_with(|| {
+                let folder = engine.container_folder(id);
+                // What cannot be looked at is left alone.
+                folder.path().exists() && folder.is_watched().unwrap_or(true)
+            });
+            *known
+        };
+        let mut forgot = false;
+        for network in self.state.networks.values_mut() {
+            let Some(bridge) = network.bridge.clone() else {
+                continue;
+            };
+            network.places.retain(|id, place| {
+                if is_watched(id) {
+                    return true;
+                }
+                forgot = true;
+                if let Err(error) = place.undo(&bridge, &Firewall::find()) {
+                    tracing::warn!(%error, container = id, "what is left of a container's network cannot be removed");
+                }
+                false
+            });
+        }
+        let servers = &mut self.state.name_servers;
+        let before = servers.len();
+        servers.retain(|id| is_watched(id));
+        forgot || servers.len() != before
+    }
+}
