@@ -14,6 +14,7 @@ mod dockerfile_expand;
 mod dockerignore;
 mod go_template;
 mod manifest;
+mod packages;
 mod reference;
 mod registry_manifest;
 mod registry_request;
@@ -28,7 +29,7 @@ mod www_authenticate;
 pub type Check = fn(&[u8]);
 
 /// Every target: its name, which is that of its seeds' folder, and its check.
-pub const TARGETS: [(&str, Check); 18] = [
+pub const TARGETS: [(&str, Check); 19] = [
     ("archive", archive::check),
     ("compression", compression::check),
     ("config", config::check),
@@ -38,6 +39,7 @@ pub const TARGETS: [(&str, Check); 18] = [
     ("dockerignore", dockerignore::check),
     ("go_template", go_template::check),
     ("manifest", manifest::check),
+    ("packages", packages::check),
     ("reference", reference::check),
     ("registry_manifest", registry_manifest::check),
     ("registry_request", registry_request::check),

@@ -41,6 +41,7 @@ targets! {
     dockerignore: 3_000,
     go_template: 3_000,
     manifest: 2_000,
+    packages: 3_000,
     reference: 6_000,
     registry_manifest: 2_000,
     registry_request: 6_000,

@@ -19,6 +19,7 @@ use super::assemble::{BuiltPlatform, Place, Predicates, assemble};
 use super::cache_export::{CachePlace, used_records};
 use super::cache_import::ImportedCaches;
 use super::cache_records::CacheRecords;
+use super::contents::contents;
 use super::context::{
     FoundDockerfile, IgnoreFile, archive_tree, dockerfile_in, dockerfile_of_folder, folder_tree,
     ignore_file,
@@ -48,6 +49,31 @@ struct Work<'a> {
     store: &'a ImageStore,
     lease: &'a Arc<Lease>,
     events: &'a Arc<BuildEvents>,
+}
+
+/// What is said of the image of each platform.
+fn predicates(
+    work: &Work<'_>,
+    builts: &[BuiltPlatform],
+    stories: &[BuildStory<'_>],
+) -> Result<Vec<Predicates>, EngineError> {
+    let request = work.request;
+    let mut predicates: Vec<Predicates> = Vec::new();
+    for story in stories {
+        let mut said = Predicates::new();
+        if let Some(options) = &request.attestations.provenance {
+            said.push(provenance(story, options));
+        }
+        predicates.push(said);
+    }
+    if request.attestations.contents {
+        let running = work.events.start("generating sbom");
+        for (one, said) in builts.iter().zip(&mut predicates) {
+            said.push(contents(work.store, one, &request.images)?);
+        }
+        running.done();
+    }
+    Ok(predicates)
 }
 
 /// Tells what the plan warns of, and ends the build if findings shall.
@@ -241,14 +267,7 @@ impl Engine {
         records: &CacheRecords,
     ) -> Result<BuildOutcome, EngineError> {
         let request = work.request;
-        let mut predicates: Vec<Predicates> = Vec::new();
-        for story in stories {
-            let mut said = Predicates::new();
-            if let Some(options) = &request.attestations.provenance {
-                said.push(provenance(story, options));
-            }
-            predicates.push(said);
-        }
+        let predicates = predicates(work, builts, stories)?;
         let place = Place {
             store: work.store,
             lease: work.lease,

@@ -10,6 +10,7 @@ mod cache_import;
 mod cache_mounts;
 mod cache_records;
 mod compare;
+mod contents;
 mod context;
 mod export;
 mod git;

@@ -464,3 +464,67 @@ fn listed_layers(archive: &[u8]) -> Vec<Vec<String>> {
         })
         .collect()
 }
+
+#[test]
+fn what_is_in_an_image_is_said() {
+    let project = Project::new(
+        "FROM base\nCOPY status /var/lib/dpkg/status\nCOPY Packages.db /usr/lib/sysimage/rpm/\n",
+    );
+    let tar = TarBuilder::new()
+        .file("usr/lib/os-release", "ID=debian\nVERSION_ID=12\n")
+        .symlink("etc/os-release", "../usr/lib/os-release")
+        .file("lib/apk/db/installed", "P:musl\nV:1.2\n\n")
+        .finish();
+    project.base("base", &tar);
+    let status =
+        "Package: bash\nStatus: install ok installed\nVersion: 5.2-1\nArchitecture: amd64\n";
+    project.file("status", status).file("Packages.db", "RpmP");
+    let layout = Layout::of(&project, &["--sbom=true", "--provenance=true", "-t", "x"]);
+    let root = layout.root();
+    let attestation = layout.json(&root["manifests"][1]);
+    let statements: Vec<Value> = attestation["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| layout.json(layer))
+        .collect();
+    assert_eq!(statements.len(), 2);
+    let contents = &statements[1];
+    assert_eq!(contents["predicateType"], "https://spdx.dev/Document");
+    assert_eq!(contents["subject"], statements[0]["subject"]);
+    let document = &contents["predicate"];
+    let urls: Vec<&str> = document["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|package| package["externalRefs"][0]["referenceLocator"].as_str())
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            "pkg:apk/debian/musl@1.2?distro=debian-12",
+            "pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12"
+        ]
+    );
+    let comment = document["comment"].as_str().unwrap();
+    assert!(
+        comment.contains("Packages.db: the database is damaged"),
+        "{comment}"
+    );
+    let again = Layout::of(
+        &project,
+        &[
+            "--no-cache",
+            "--attest=type=sbom",
+            "--provenance=true",
+            "-t",
+            "x",
+        ],
+    );
+    assert_eq!(again.entry()["digest"], layout.entry()["digest"]);
+    let text = project
+        .run(&["--sbom=generator=x/y"])
+        .exits_with(1)
+        .error_text();
+    assert!(text.contains("generator=x/y is not supported"), "{text}");
+}

@@ -146,6 +146,7 @@ pub(crate) const COMMAND: Command = Command {
         RESOURCE,
         RM,
         SECRET,
+        image_options::SBOM,
         SECURITY_OPT,
         run_options::SHM_SIZE,
         image_options::SQUASH,

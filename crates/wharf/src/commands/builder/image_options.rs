@@ -31,6 +31,7 @@ pub(super) const OUTPUT: Flag = Flag::list(
 pub(super) const PROVENANCE: Flag =
     Flag::text("provenance", "Shorthand for \"--attest=type=provenance\"");
 pub(super) const PUSH: Flag = Flag::switch("push", "Shorthand for \"--output=type=registry\"");
+pub(super) const SBOM: Flag = Flag::text("sbom", "Shorthand for \"--attest=type=sbom\"");
 pub(super) const SQUASH: Flag = Flag::switch(
     "squash",
     "Squash newly built layers into a single new layer",
@@ -154,15 +155,16 @@ pub(super) fn squash(matches: &Matches) -> Option<Squash> {
     }
 }
 
-/// What is said of the image: `--attest`, `--provenance`.
+/// What is said of the image: `--attest`, `--provenance`, `--sbom`.
 pub(super) fn attestations(matches: &Matches) -> anyhow::Result<Attestations> {
     let mut wanted = Attestations::default();
     for text in matches.list(&ATTEST) {
         let mut fields = fields(text, "attest")?;
         match fields.remove("type").as_deref() {
             Some("provenance") => wanted.provenance = provenance(fields)?,
+            Some("sbom") => wanted.contents = contents(fields)?,
             Some(other) => {
-                anyhow::bail!("unknown type {other:?} for --attest: expected provenance")
+                anyhow::bail!("unknown type {other:?} for --attest: expected provenance or sbom")
             }
             None => anyhow::bail!("attestation type not specified: --attest type=provenance"),
         }
@@ -170,7 +172,25 @@ pub(super) fn attestations(matches: &Matches) -> anyhow::Result<Attestations> {
     if let Some(text) = matches.some_text(&PROVENANCE) {
         wanted.provenance = provenance(shorthand(text, "provenance")?)?;
     }
+    if let Some(text) = matches.some_text(&SBOM) {
+        wanted.contents = contents(shorthand(text, "sbom")?)?;
+    }
     Ok(wanted)
+}
+
+/// Whether it is said what is in the image.
+fn contents(fields: BTreeMap<String, String>) -> anyhow::Result<bool> {
+    let mut disabled = false;
+    for (key, value) in fields {
+        match key.as_str() {
+            "disabled" => disabled = value == "true",
+            "generator" => anyhow::bail!(
+                "generator={value} is not supported: Wharf reads the databases of dpkg, apk and rpm itself"
+            ),
+            other => anyhow::bail!("unknown field {other:?} for sbom: expected disabled"),
+        }
+    }
+    Ok(!disabled)
 }
 
 /// `true`, `false`, or fields.
