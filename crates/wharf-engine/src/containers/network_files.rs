@@ -1,15 +1,17 @@
 //! `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` of a container.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use wharf_runtime::network::{
+    ExtraAddress, ExtraHost, NameError, hosts, hosts_of_host, parse_add_host,
+};
 use wharf_runtime::{ContainerFolder, MountSpec};
+use wharf_transfer::ErrorKind;
 
 use super::record::ContainerRecord;
 use super::spec::bind;
-use crate::error::{EngineError, classify};
-
-/// What every container's `/etc/hosts` begins with (libnetwork, `etchosts`).
-const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
+use crate::error::{EngineError, classify, failure};
 
 /// Writes the three files and says where they belong. They stay as the container left them between two starts only where nobody
 /// else writes them.
@@ -18,16 +20,24 @@ pub(super) fn network_files(
     folder: &ContainerFolder,
 ) -> Result<Vec<MountSpec>, EngineError> {
     let host = &record.host_config;
-    let mut hosts = if host.network_mode == "host" {
-        std::fs::read_to_string("/etc/hosts").unwrap_or_else(|_| HOSTS.to_owned())
+    let own_network = host.network_mode != "host";
+    let extra: Vec<ExtraHost> = host
+        .extra_hosts
+        .iter()
+        .flatten()
+        .map(|text| parse_add_host(text))
+        .collect::<Result<_, _>>()
+        .map_err(|error| unusable(&error))?;
+    let hosts = if own_network {
+        // Where the machine is, networks know that have a way to it: they write the file anew.
+        let with_address = |extra: &ExtraHost| extra.address != ExtraAddress::HostGateway;
+        let extra: Vec<ExtraHost> = extra.into_iter().filter(with_address).collect();
+        hosts(&[], &extra, None)
     } else {
-        HOSTS.to_owned()
-    };
-    for extra in host.extra_hosts.iter().flatten() {
-        if let Some((name, address)) = extra.split_once([':', '=']) {
-            hosts.extend([address, "\t", name, "\n"]);
-        }
+        let file = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        hosts_of_host(&file, &extra, Some(Ipv4Addr::LOCALHOST.into()))
     }
+    .map_err(|error| unusable(&error))?;
     let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let mut mounts = Vec::new();
     for (name, content) in [
@@ -49,4 +59,8 @@ pub(super) fn network_files(
         mounts.push(bind(&path, &target, true));
     }
     Ok(mounts)
+}
+
+fn unusable(error: &NameError) -> EngineError {
+    failure(ErrorKind::Invalid, error.to_string())
 }

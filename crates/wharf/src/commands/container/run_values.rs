@@ -1,9 +1,8 @@
 //! What the values of options of `run`, `create` and `update` mean, and Docker's words for those that mean nothing
 //! (docker/cli, `opts/`; docker/go-units).
 
-use std::net::IpAddr;
-
 use wharf_engine::{UlimitConfig, parse_size};
+use wharf_runtime::network::{check_dns_search, parse_add_host, parse_dns_server};
 use wharf_template::units::parse_go_duration;
 
 use crate::arguments::quoted;
@@ -109,44 +108,19 @@ pub(crate) fn label(text: &str) -> Result<(), String> {
 
 /// `name:address`, `name=address`.
 pub(crate) fn extra_host(text: &str) -> Result<(), String> {
-    let parts = text.split_once('=').or_else(|| text.split_once(':'));
-    let Some((_, address)) = parts.filter(|(name, _)| !name.is_empty()) else {
-        return Err(format!("bad format for add-host: {}", quoted(text)));
-    };
-    let plain = address.trim_start_matches('[').trim_end_matches(']');
-    if address != "host-gateway" && plain.parse::<IpAddr>().is_err() {
-        let text = format!("invalid IP address in add-host: {}", quoted(address));
-        return Err(text);
-    }
-    Ok(())
+    let parsed = parse_add_host(text);
+    parsed.map(drop).map_err(|error| error.to_string())
 }
 
 /// The address of a name server.
 pub(crate) fn name_server(text: &str) -> Result<(), String> {
-    match text.trim().parse::<IpAddr>() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!("IP address is not correctly formatted: {text}")),
-    }
+    let parsed = parse_dns_server(text);
+    parsed.map(drop).map_err(|error| error.to_string())
 }
 
 /// A domain that is searched; `.` for none.
 pub(crate) fn search_domain(text: &str) -> Result<(), String> {
-    let domain = text.trim();
-    if domain == "." {
-        return Ok(());
-    }
-    let is_label = |label: &str| {
-        let inner = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
-        !label.is_empty()
-            && label.len() <= 63
-            && label.chars().all(inner)
-            && !label.starts_with('-')
-    };
-    let labels = domain.strip_suffix('.').unwrap_or(domain);
-    if domain.len() > 255 || !labels.split('.').all(is_label) {
-        return Err(format!("{text} is not a valid domain"));
-    }
-    Ok(())
+    check_dns_search(text).map_err(|error| error.to_string())
 }
 
 /// A setting of the kernel that a container may have for itself.
