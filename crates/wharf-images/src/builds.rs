@@ -267,6 +267,19 @@ impl ImageStore {
         }
     }
 
+    /// What is known of a layer, whether it is unpacked or was only written by a build, so that an image can be recorded with it.
+    pub fn known_layer(&self, diff_id: DiffId) -> Result<Option<LayerRecord>, LayerError> {
+        if let Some(found) = self.layer(diff_id)? {
+            return Ok(Some(found));
+        }
+        let (recorded, size) = self.shared.records.read::<_, RecordsError>(|session| {
+            let recorded = session.layer(diff_id)?;
+            Ok((recorded, session.size_of_built_layer(diff_id)?))
+        })?;
+        let recorded = recorded.filter(LayerRecord::may_be_packed);
+        Ok(recorded.or_else(|| Some(LayerRecord::packed(diff_id, size?))))
+    }
+
     /// Removes entries, and what only they kept.
     pub fn prune_builds(&self, filter: &BuildPruneFilter) -> Result<BuildPruneReport, SweepError> {
         let mut candidates = Candidates::default();

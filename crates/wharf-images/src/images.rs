@@ -53,7 +53,7 @@ pub struct ImageLayer {
     pub diff_id: DiffId,
     /// This layer with everything below it.
     pub chain_id: ChainId,
-    /// Sum of its files' sizes, in bytes; `None` if it is not unpacked (a damaged store).
+    /// Sum of its files' sizes, in bytes; `None` if it is not known (a damaged store).
     pub size: Option<u64>,
 }
 
@@ -154,7 +154,7 @@ impl ImageStore {
         Ok(previous)
     }
 
-    /// Records an image whose manifest, config, layer blobs and unpacked layers are all in the store
+    /// Records an image whose manifest, config, layer blobs and layers (unpacked, or known from a build) are all in the store
     /// and under `lease`. `layers` are the manifest's, from the base up, with what they unpacked to.
     /// An image that is recorded already gains the manifest.
     pub fn record_image(
@@ -258,7 +258,8 @@ impl ImageStore {
                 return Err(RecordImageError::MissingBlob(digest));
             }
         }
-        for (_, layer) in layers {
+        // The tree of a packed one is made of its blob when somebody looks.
+        for (_, layer) in layers.iter().filter(|(_, layer)| !layer.may_be_packed()) {
             let path = self.shared.layer_path(layer.diff_id);
             let found = path.try_exists();
             if !found.map_err(|source| RecordImageError::Io { path, source })? {

@@ -93,7 +93,8 @@ pub(super) fn record(
     Ok(())
 }
 
-/// The layers with what they unpack to; those that nobody has looked at yet are unpacked now.
+/// The layers with what is known of them. Those of steps are unpacked when somebody looks into them; only what no step has made is
+/// unpacked now.
 fn layers_of(
     store: &ImageStore,
     built: &BuiltStage,
@@ -110,9 +111,11 @@ fn layers_of(
     diff_ids
         .zip(parsed.layers)
         .map(|(diff_id, blob)| {
-            let record = store
-                .ensure_layer(*diff_id)
-                .map_err(|error| failure(ErrorKind::Internal, error.to_string()))?;
+            if let Some(record) = store.known_layer(*diff_id).map_err(classify)? {
+                return Ok((blob, record));
+            }
+            let record = store.ensure_layer(*diff_id);
+            let record = record.map_err(|error| failure(ErrorKind::Internal, error.to_string()))?;
             Ok((blob, record))
         })
         .collect()

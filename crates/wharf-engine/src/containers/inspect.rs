@@ -73,12 +73,11 @@ impl Engine {
     fn container_graph_driver(&self, record: &ContainerRecord) -> Result<Value, EngineError> {
         let trees = self
             .store_for_reading()?
-            .layer_trees(record.image)
+            .layer_tree_places(record.image)
             .map_err(classify)?;
         let folder = self.container_folder(&record.id);
         let inner = |name: &str| folder.path().join(name).display().to_string();
         let lowers: Vec<String> = trees
-            .lowers
             .iter()
             .map(|tree| tree.display().to_string())
             .collect();

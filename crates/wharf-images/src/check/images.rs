@@ -86,7 +86,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The layers of the image, if all are unpacked.
+    /// The layers of the image, if all are there.
     #[expect(
         clippy::unnecessary_wraps,
         reason = "a step of the check as the others are"
@@ -103,7 +103,7 @@ impl Check<'_> {
             .zip(documents.config.diff_ids());
         for (blob, diff_id) in pairs {
             // What is missing was told when the layers were looked at.
-            let Ok(Some(layer)) = self.store.shared.read_layer(*diff_id) else {
+            let Ok(Some(layer)) = self.store.known_layer(*diff_id) else {
                 return Ok(None);
             };
             layers.push((blob.clone(), layer));

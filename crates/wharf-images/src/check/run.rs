@@ -191,6 +191,7 @@ impl Check<'_> {
         };
         let blob = self.good_blob_of(diff_id)?;
         match (&on_disk, blob) {
+            (None, Some(blob)) if self.is_packed(diff_id)? => self.try_out(diff_id, &blob)?,
             (_, Some(blob)) => self.compare_layer(diff_id, on_disk.is_some(), &blob)?,
             (Some(_), None) => self.report.layers_without_blob += 1,
             (None, None) => self.found(Problem::MissingLayer(diff_id)),
@@ -216,6 +217,27 @@ impl Check<'_> {
         let blobs = self.store.blobs_of_layer(diff_id)?;
         let mut digests = blobs.into_iter().map(|blob| blob.digest);
         Ok(digests.find(|digest| !self.damaged_blobs.contains(digest)))
+    }
+
+    /// Whether the layer is one that a build has written and nobody has looked into.
+    fn is_packed(&self, diff_id: DiffId) -> Result<bool, CheckError> {
+        let exists = self.store.shared.layer_path(diff_id).exists();
+        Ok(!exists && self.store.known_layer(diff_id)?.is_some())
+    }
+
+    /// Unpacks a packed layer to see whether that can be done, and leaves it packed.
+    fn try_out(&mut self, diff_id: DiffId, blob: &Digest) -> Result<(), CheckError> {
+        let Some(mut writer) = self.store.layer_beside(diff_id)? else {
+            // Another process unpacks it at this moment.
+            return Ok(());
+        };
+        let unpacked = self.store.unpack_stored(&mut writer, blob);
+        writer.abandon()?;
+        match unpacked {
+            Ok(_) => self.report.layers += 1,
+            Err(error) => self.cannot_unpack(diff_id, error)?,
+        }
+        Ok(())
     }
 
     fn compare_layer(

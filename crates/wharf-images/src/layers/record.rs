@@ -11,19 +11,37 @@ use crate::store::{FlavourText, Shared};
 
 pub(super) const LAYER_FORMAT: u32 = 1;
 
-/// An unpacked layer.
+/// A layer, unpacked, or packed as a build has written it: that is unpacked when somebody looks into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerRecord {
     /// The digest of its tar.
     pub diff_id: DiffId,
     /// Sum of its files' sizes in bytes, as Docker counts a layer.
     pub size: u64,
-    /// What the tree takes on disk, in bytes.
+    /// What the tree takes on disk, in bytes; 0 of one that is packed.
     pub unpacked_bytes: u64,
-    /// Entries of the tar.
+    /// Entries of the tar; 0 of one that is packed.
     pub entries: u64,
     /// Whether it hides everything below it, its root folder's content included.
     pub root_is_opaque: bool,
+}
+
+impl LayerRecord {
+    /// A layer that is an archive in the store, and no tree yet.
+    pub(crate) fn packed(diff_id: DiffId, size: u64) -> Self {
+        Self {
+            diff_id,
+            size,
+            unpacked_bytes: 0,
+            entries: 0,
+            root_is_opaque: false,
+        }
+    }
+
+    /// Whether it may have no tree.
+    pub(crate) fn may_be_packed(&self) -> bool {
+        self.unpacked_bytes == 0 && self.entries == 0
+    }
 }
 
 /// What unpacking has found out about a layer.

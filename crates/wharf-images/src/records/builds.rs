@@ -1,7 +1,7 @@
 //! What builds remember: layers that steps have made, and digests of files.
 
 use rusqlite::{OptionalExtension as _, Row, params};
-use wharf_oci::{Descriptor, Digest, MediaType};
+use wharf_oci::{Descriptor, DiffId, Digest, MediaType};
 
 use super::columns::{parsed, signed, timestamp, unsigned};
 use super::database::{RecordsError, Session};
@@ -18,6 +18,16 @@ impl Session<'_> {
         let mut statement = self.0.prepare_cached(&sql)?;
         Ok(statement
             .query_row([key.to_string()], build_entry)
+            .optional()?)
+    }
+
+    /// Sum of the sizes of the files of a layer that a step has made.
+    pub(crate) fn size_of_built_layer(&self, diff_id: DiffId) -> Result<Option<u64>, RecordsError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT size FROM build_cache WHERE diff_id = ?1 LIMIT 1")?;
+        Ok(statement
+            .query_row([diff_id.to_string()], |row| unsigned(row, 0))
             .optional()?)
     }
 

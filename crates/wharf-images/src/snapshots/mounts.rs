@@ -13,6 +13,7 @@ use wharf_layers::{Overlay, OverlayError, OverlayUpper};
 use wharf_oci::{ChainId, DiffId, ImageId};
 
 use super::table::{self, MountsError};
+use crate::builds::EnsureLayerError;
 use crate::leases::LeaseError;
 use crate::process::namespace;
 use crate::records::{Durability, MountRow, RecordsError, Session};
@@ -94,6 +95,9 @@ pub enum MountError {
         /// The cause.
         source: OverlayError,
     },
+    /// A packed layer cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] EnsureLayerError),
     /// Other mounts could not be judged.
     #[error(transparent)]
     Mounts(#[from] MountsError),
@@ -188,24 +192,44 @@ impl ImageStore {
         outcome.map(|()| Mounted::from(row))
     }
 
-    /// The trees that `image` is the union of, from the top down, and an empty folder beside them: for a container, whose use of the
+    /// The trees that `image` is the union of, from the top down, and an empty folder beside them (those that are packed are unpacked
+    /// now): for a container, whose use of the
     /// image is recorded, so that they stay even if the image goes.
     pub fn layer_trees(&self, image: ImageId) -> Result<LayerTrees, MountError> {
         let layers = self.shared.records.read::<_, MountError>(|session| {
             visible_layers(session, image, &session.layers_of(image)?)
         })?;
-        let mut lowers = Vec::with_capacity(layers.len());
-        for layer in layers {
-            let tree = self.layer_tree(layer);
-            if !tree.is_dir() {
-                return Err(MountError::MissingLayer { image, layer });
-            }
-            lowers.push(tree);
-        }
+        let lowers: Result<_, _> = layers
+            .into_iter()
+            .map(|layer| self.tree_of(image, layer))
+            .collect();
         Ok(LayerTrees {
-            lowers,
+            lowers: lowers?,
             empty: self.shared.layers().join("empty/fs"),
         })
+    }
+
+    /// Where the trees of `image` are, from the top down, or will be when somebody looks into those that are packed.
+    pub fn layer_tree_places(&self, image: ImageId) -> Result<Vec<PathBuf>, MountError> {
+        let layers = self.shared.records.read::<_, MountError>(|session| {
+            visible_layers(session, image, &session.layers_of(image)?)
+        })?;
+        Ok(layers
+            .into_iter()
+            .map(|layer| self.layer_tree(layer))
+            .collect())
+    }
+
+    /// The tree of a layer, which is unpacked now if it is packed.
+    fn tree_of(&self, image: ImageId, layer: DiffId) -> Result<PathBuf, MountError> {
+        let tree = self.layer_tree(layer);
+        if tree.is_dir() {
+            return Ok(tree);
+        }
+        let known = self.known_layer(layer).map_err(EnsureLayerError::from)?;
+        known.ok_or(MountError::MissingLayer { image, layer })?;
+        self.ensure_layer(layer)?;
+        Ok(tree)
     }
 
     /// Unmounts the image at `target`, and tells what it was.
@@ -266,14 +290,7 @@ impl ImageStore {
     ) -> Result<(), MountError> {
         let mut lowers = Vec::with_capacity(layers.len() + 1);
         for layer in layers {
-            let tree = self.layer_tree(*layer);
-            if !tree.is_dir() {
-                return Err(MountError::MissingLayer {
-                    image,
-                    layer: *layer,
-                });
-            }
-            lowers.push(tree);
+            lowers.push(self.tree_of(image, *layer)?);
         }
         let upper = match mode {
             MountMode::ReadOnly => None,

@@ -23,3 +23,4 @@ mod running;
 mod secrets;
 mod shared_caches;
 mod side_by_side;
+mod unpacking;
