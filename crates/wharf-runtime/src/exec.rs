@@ -100,8 +100,8 @@ fn enter(
     match forked {
         Err(error) => error.tell(&socket),
         Ok(Forked::Child) => {
-            let set_groups = target.user_namespace.unwrap_or(true);
-            let Err(error) = init::run_inside(process, set_groups, io, &socket);
+            let ids = init::Ids::of(target.user_namespace);
+            let Err(error) = init::run_inside(process, ids, io, &socket);
             error.tell(&socket)
         }
         Ok(Forked::Parent { child, .. }) => {

@@ -1,7 +1,7 @@
 //! Starting a container's first process, seen from outside.
 
 use std::fs::OpenOptions;
-use std::io::{self, IoSliceMut, Write as _};
+use std::io::{self, IoSlice, IoSliceMut, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::AssertUnwindSafe;
@@ -9,14 +9,15 @@ use std::process::Command;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
-    SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 use rustix::process::Pid;
 use rustix::thread::LinkNameSpaceType;
 use serde::{Deserialize, Serialize};
 
 use crate::init;
+use crate::single_id::start_notifier;
 use crate::spec::{ContainerSpec, IdMapping, IdRange, NamespaceChoice, NamespaceSpec};
 use crate::sys::{self, CloneFlags, Forked};
 
@@ -83,6 +84,8 @@ pub(crate) enum Message {
     Go,
     /// From it: the launcher's side of its terminal comes with this message.
     Terminal,
+    /// From it: who listens to this descriptor answers for a container with a single id.
+    Listener,
     /// From it: it ends.
     Failed(StartFailure),
 }
@@ -171,13 +174,16 @@ pub(crate) fn receive_start(socket: &OwnedFd) -> Result<Option<OwnedFd>, LaunchE
             // The socket closes when the program starts.
             (None, _) => return Ok(terminal),
             (Some(Message::Terminal), descriptor) => terminal = descriptor,
+            (Some(Message::Listener), Some(descriptor)) => {
+                start_notifier(descriptor).map_err(failed("answer the container"))?;
+            }
             (Some(Message::Failed(failure)), _) => {
                 return Err(LaunchError::Failed {
                     text: failure.text,
                     exit_code: failure.exit_code,
                 });
             }
-            (Some(Message::Go), _) => (),
+            (Some(Message::Go | Message::Listener), _) => (),
         }
     }
 }
@@ -268,6 +274,20 @@ impl Message {
         let bytes = self.bytes()?;
         // Nobody is killed for telling somebody who is gone.
         rustix::net::send(socket, &bytes, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// Sends it with a descriptor.
+    pub(crate) fn send_with(&self, socket: &OwnedFd, descriptor: &OwnedFd) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [descriptor.as_fd()];
+        if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+            return Err(io::Error::other("no room for a descriptor"));
+        }
+        let bytes = self.bytes()?;
+        let flags = SendFlags::NOSIGNAL;
+        rustix::net::sendmsg(socket, &[IoSlice::new(&bytes)], &mut ancillary, flags)?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 //! asks stands in `sys`, the only `unsafe` of the workspace.
 
 mod accounts;
+mod alone;
 mod attach;
 mod capabilities;
 pub mod cgroups;

@@ -4,14 +4,12 @@
 //! the socket, and nothing of the container is left: its namespaces go with the process.
 
 use std::convert::Infallible;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::Signal;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
@@ -25,6 +23,28 @@ use crate::sys;
 pub(crate) struct InitError {
     text: String,
     exit_code: u8,
+}
+
+/// Which ids a process has to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// The machine's.
+    Machine,
+    /// Those of a user namespace with several.
+    Several,
+    /// Those of a user namespace with one: what sets others is asked for.
+    Single,
+}
+
+impl Ids {
+    /// Of a user namespace, if there is one, by whether groups can be set in it.
+    pub(crate) fn of(set_groups: Option<bool>) -> Self {
+        match set_groups {
+            None => Self::Machine,
+            Some(true) => Self::Several,
+            Some(false) => Self::Single,
+        }
+    }
 }
 
 /// What programs in containers begin with.
@@ -113,17 +133,14 @@ fn become_container(
         tree::make_root_read_only()?;
     }
     let folder = || tree::enter_folder(&spec.process.folder, true);
-    become_program(
-        &spec.process,
-        mapped.is_none_or(|mapping| mapping.set_groups),
-        folder,
-    )
+    let ids = Ids::of(mapped.map(|mapping| mapping.set_groups));
+    become_program(&spec.process, ids, socket, folder)
 }
 
 /// Becomes one more program in a container whose namespaces are entered; comes back only if that failed.
 pub(crate) fn run_inside(
     process: &ProcessSpec,
-    set_groups: bool,
+    ids: Ids,
     io: ChildIo,
     socket: &OwnedFd,
 ) -> Result<Infallible, InitError> {
@@ -142,24 +159,26 @@ pub(crate) fn run_inside(
         io.install()
             .map_err(during("connect the standard streams"))?;
     }
-    become_program(process, set_groups, || {
+    become_program(process, ids, socket, || {
         tree::enter_folder(&process.folder, false)
     })
 }
 
 fn become_program(
     process: &ProcessSpec,
-    set_groups: bool,
+    ids: Ids,
+    socket: &OwnedFd,
     enter_folder: impl FnOnce() -> Result<PathBuf, InitError>,
 ) -> Result<Infallible, InitError> {
     identity::set_limits(process)?;
-    let identity = Identity::find(process, set_groups)?;
+    let identity = Identity::find(process, ids != Ids::Single)?;
     rustix::process::umask(Mode::from_raw_mode(USUAL_UMASK));
     let folder = enter_folder()?;
+    let asks = (ids == Ids::Single).then_some(socket);
     if process.init {
-        return reaper::run_below(|| program::execute(process, &identity, &folder));
+        return reaper::run_below(|| program::execute(process, &identity, &folder, asks));
     }
-    program::execute(process, &identity, &folder)
+    program::execute(process, &identity, &folder, asks)
 }
 
 /// Nothing runs that nobody watches.
@@ -274,20 +293,9 @@ fn take_terminal(terminal: &OwnedFd, socket: &OwnedFd) -> Result<(), InitError> 
 fn hand_over_terminal(terminal: &OwnedFd, socket: &OwnedFd) -> Result<OwnedFd, InitError> {
     let what = "set up the terminal";
     let side = devices::container_side(terminal)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [terminal.as_fd()];
-    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return Err(InitError::new("cannot hand over the terminal"));
-    }
-    let bytes = Message::Terminal.bytes().map_err(during(what))?;
-    rustix::net::sendmsg(
-        socket,
-        &[IoSlice::new(&bytes)],
-        &mut ancillary,
-        SendFlags::empty(),
-    )
-    .map_err(during(what))?;
+    Message::Terminal
+        .send_with(socket, terminal)
+        .map_err(during(what))?;
     rustix::process::ioctl_tiocsctty(&side).map_err(during(what))?;
     Ok(side)
 }

@@ -9,7 +9,7 @@ mod program;
 mod reaper;
 mod tree;
 
-pub(crate) use first_process::{InitError, during, run, run_inside};
+pub(crate) use first_process::{Ids, InitError, during, run, run_inside};
 use first_process::{NOT_EXECUTABLE, NOT_FOUND, die_with_launcher};
 pub(crate) use identity::become_root_inside;
 pub(crate) use mounts::mount;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use rustix::io::Errno;
 
 use super::identity::{self, Identity};
 use super::{InitError, NOT_EXECUTABLE, NOT_FOUND, during};
+use crate::launch::Message;
 use crate::seccomp::{SeccompProfile, SeccompProgram};
+use crate::single_id::load_single_id_filter;
 use crate::spec::{ProcessSpec, SeccompChoice};
 use crate::sys;
 
@@ -22,6 +25,7 @@ pub(super) fn execute(
     process: &ProcessSpec,
     identity: &Identity,
     folder: &Path,
+    asks: Option<&OwnedFd>,
 ) -> Result<Infallible, InitError> {
     let Some((name, arguments)) = process.arguments.split_first() else {
         return Err(InitError::new("no command specified"));
@@ -35,6 +39,9 @@ pub(super) fn execute(
         load(filter)?;
     }
     identity.assume()?;
+    if let Some(launcher) = asks {
+        ask(launcher)?;
+    }
     if identity.is_root() {
         identity::take_capabilities(process.capabilities)?;
     }
@@ -54,6 +61,16 @@ pub(super) fn execute(
     let arguments: Vec<&str> = [name.as_str()].into_iter().chain(arguments).collect();
     let error = sys::execute(&program, &arguments, &environment);
     Err(failed_to_start(&program, &error))
+}
+
+/// From now on the launcher is asked for what a single id cannot do. A kernel that cannot ask refuses it, as it would without this.
+fn ask(launcher: &OwnedFd) -> Result<(), InitError> {
+    match load_single_id_filter() {
+        Ok(listener) => Message::Listener
+            .send_with(launcher, &listener)
+            .map_err(during("ask for owners")),
+        Err(_refused) => Ok(()),
+    }
 }
 
 /// The filter of system calls, made for what this program may do as root.

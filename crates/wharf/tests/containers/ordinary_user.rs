@@ -181,6 +181,71 @@ fn an_ordinary_user_copies_files() {
     wharf(sandbox, &["rm", "--force", "one"]).run().success();
 }
 
+/// Owners and names in an archive that goes to standard output.
+fn owners(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let archive = wharf(sandbox, words).run().success().stdout;
+    let listed = sandbox
+        .program("tar")
+        .args(["--numeric-owner", "-tvf", "-"]);
+    let text = listed.input(archive).run().success().text();
+    let lines = text.lines().map(|line| {
+        let mut fields = line.split_whitespace();
+        let mode = fields.next().unwrap_or_default().to_owned();
+        let owner = fields.next().unwrap_or_default();
+        let name = line.split(' ').next_back().unwrap_or_default();
+        format!("{mode} {owner} {name}")
+    });
+    lines.collect()
+}
+
+#[test]
+fn an_ordinary_user_s_files_have_several_owners() {
+    let Some(containers) = store_of_nobody() else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    let prints = |words: &[&str]| wharf(sandbox, words).run().success().text();
+    let script = "mkdir /made; echo a > /made/a; chown 33:44 /made/a; chmod 4750 /made/a; \
+        chown -R 7:8 /data; mknod /made/null c 1 3; sleep 1000";
+    let begin = ["run", "-d", "--name", "one", "--network", "none"];
+    let words = [&begin[..], &["busybox", "sh", "-c", script]].concat();
+    prints(&words);
+    let wait = "while ! [ -e /data/done ]; do [ -e /made/null ] && touch /data/done; done; chown 9 /data/done";
+    prints(&["exec", "one", "sh", "-c", wait]);
+    // What asked is gone, and with it who answered; the next one is answered again.
+    prints(&["exec", "one", "chown", "10:11", "/data/done"]);
+    prints(&["stop", "--timeout", "0", "one"]);
+    let expected = [
+        "drwxr-xr-x 0/0 made/",
+        "-rwsr-x--- 33/44 made/a",
+        "crw-r--r-- 0/0 made/null",
+    ];
+    assert_eq!(owners(sandbox, &["cp", "one:/made", "-"]), expected);
+    prints(&["commit", "one", "made"]);
+    prints(&["create", "--name", "two", "made", "true"]);
+    let found = owners(sandbox, &["export", "two"]);
+    for line in expected.iter().chain(&[
+        "drwxr-xr-x 7/8 data/",
+        "-rw-r--r-- 7/8 data/seed",
+        "-rw-r--r-- 10/11 data/done",
+    ]) {
+        assert!(found.iter().any(|found| found == line), "{line}: {found:?}");
+    }
+    // Nobody answers any more.
+    let program = containers.sandbox.wharf_binary().display().to_string();
+    let left = || {
+        let entries = std::fs::read_dir("/proc").expect("/proc");
+        let links = entries.flatten().map(|entry| entry.path().join("exe"));
+        links
+            .filter_map(|link| std::fs::read_link(link).ok())
+            .filter(|exe| exe.display().to_string() == program)
+            .count()
+    };
+    while left() > 0 {
+        crate::life::pause();
+    }
+}
+
 #[test]
 fn an_ordinary_user_is_told_what_networks_are_to_be_had() {
     let Some(containers) = store_of_nobody() else {

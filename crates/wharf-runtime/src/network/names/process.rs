@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
-use std::os::fd::{IntoRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags};
 use super::super::firewall::redirect_local_port;
 use super::super::namespace::NetworkNamespace;
 use super::serve::{Asked, KnownName, Server};
+use crate::alone::keep_only;
 use crate::sys::{self, CloneFlags, Forked};
 
 /// Where containers ask: Docker's address.
@@ -42,8 +43,8 @@ pub fn start_name_server(process: Pid, server: NameServer) -> io::Result<()> {
     match sys::fork(CloneFlags::default())? {
         Forked::Child => {
             let served = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                alone([datagrams.into(), connections.into(), held])
-                    .and_then(|(descriptors, held)| serve(descriptors, server, held))
+                keep_only([datagrams.into(), connections.into(), held])
+                    .and_then(|kept| serve(kept, server))
             }));
             sys::exit_now(i32::from(!matches!(served, Ok(Ok(())))))
         }
@@ -51,38 +52,7 @@ pub fn start_name_server(process: Pid, server: NameServer) -> io::Result<()> {
     }
 }
 
-/// Of what was inherited, this process keeps these and nothing else: neither locks nor anybody's streams.
-fn alone(descriptors: [OwnedFd; 3]) -> io::Result<((OwnedFd, OwnedFd), OwnedFd)> {
-    let [datagrams, connections, held] = descriptors;
-    rustix::process::setsid()?;
-    sys::restore_signals()?;
-    rustix::process::chdir("/")?;
-    // They must not lie where they are put.
-    let high = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, 10);
-    let (one, two, three) = (high(&datagrams)?, high(&connections)?, high(&held)?);
-    rustix::stdio::dup2_stdin(&one)?;
-    rustix::stdio::dup2_stdout(&two)?;
-    rustix::stdio::dup2_stderr(&three)?;
-    // Their numbers belong to nobody any more.
-    for descriptor in [datagrams, connections, held, one, two, three] {
-        let _closed_below = descriptor.into_raw_fd();
-    }
-    sys::close_all_but_standard()?;
-    let copy = |standard: std::os::fd::BorrowedFd<'_>| standard.try_clone_to_owned();
-    Ok((
-        (
-            copy(rustix::stdio::stdin())?,
-            copy(rustix::stdio::stdout())?,
-        ),
-        copy(rustix::stdio::stderr())?,
-    ))
-}
-
-fn serve(
-    (datagrams, connections): (OwnedFd, OwnedFd),
-    server: NameServer,
-    held: OwnedFd,
-) -> io::Result<()> {
+fn serve([datagrams, connections, held]: [OwnedFd; 3], server: NameServer) -> io::Result<()> {
     let NameServer {
         name,
         address,
