@@ -25,11 +25,12 @@ pub use builds::{
     SecretSource,
 };
 pub use containers::{
-    ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles, ContainerNetwork,
-    ContainerRecord, ContainerStats, CreateRequest, DeviceMapping, EndpointConfig, ExecRequest,
-    HostConfig, LogConfig, MountConfig, MountPoint, Network, NetworkPlace, NetworkRequest,
-    PathStat, PortPlace, RestartPolicyConfig, StepRequest, UlimitConfig, UpdateRequest, Volume,
-    described_volume, machine_memory, parse_size, volume_bytes,
+    BindOptions, ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles,
+    ContainerNetwork, ContainerRecord, ContainerStats, CreateRequest, DeviceMapping,
+    EndpointConfig, ExecRequest, HostConfig, LogConfig, MountConfig, MountPoint, Network,
+    NetworkPlace, NetworkRequest, PathStat, PortPlace, RestartPolicyConfig, StepRequest,
+    TmpfsOptions, UlimitConfig, UpdateRequest, Volume, VolumeOptions, described_volume,
+    machine_memory, parse_size, volume_bytes,
 };
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

@@ -251,21 +251,48 @@ pub struct MountConfig {
     /// Whether it cannot be written.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
+    /// What is said of a `bind`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bind_options: Option<BindOptions>,
+    /// What is said of a `volume`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_options: Option<VolumeOptions>,
+    /// What is said of a `tmpfs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tmpfs_options: Option<TmpfsOptions>,
+}
+
+/// What a `--mount` says of a `bind` only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct BindOptions {
     /// How mounts made later on one side show on the other.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub propagation: String,
     /// Whether what is mounted below the source is left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub non_recursive: bool,
+}
+
+/// What a `--mount` says of a `volume` only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct VolumeOptions {
     /// Whether a new volume does not take what the image has there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_copy: bool,
-    /// Size of a temporary file system in bytes; 0 for the kernel's.
+}
+
+/// What a `--mount` says of a `tmpfs` only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct TmpfsOptions {
+    /// Its size in bytes; 0 for the kernel's.
     #[serde(skip_serializing_if = "is_zero")]
-    pub tmpfs_size: i64,
+    pub size_bytes: i64,
     /// Its mode; 0 for 1777.
     #[serde(skip_serializing_if = "is_no_mode")]
-    pub tmpfs_mode: u32,
+    pub mode: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wharf_runtime::{HealthState, Status};
 
+use super::host_document::host_document;
 use super::networks::{ContainerNetwork, EndpointConfig};
 use super::record::{Container, ContainerRecord};
 use super::volumes::Volume;
@@ -52,7 +53,7 @@ impl Engine {
         put("ProcessLabel", json!(""));
         put("AppArmorProfile", json!(""));
         put("ExecIDs", Value::Null);
-        put("HostConfig", document(&record.host_config)?);
+        put("HostConfig", host_document(&record.host_config)?);
         put("GraphDriver", self.container_graph_driver(record)?);
         if sizes {
             let (written, whole) = self.container_sizes(container)?;

@@ -10,6 +10,7 @@ mod create;
 mod devices;
 mod exec;
 mod files;
+mod host_document;
 mod inspect;
 mod logs;
 mod mounts;
@@ -34,8 +35,8 @@ mod written;
 pub use changes::ChangeKind;
 pub use commit::CommitRequest;
 pub use config::{
-    ContainerConfig, DeviceMapping, HostConfig, LogConfig, MountConfig, MountPoint, PortPlace,
-    RestartPolicyConfig, UlimitConfig,
+    BindOptions, ContainerConfig, DeviceMapping, HostConfig, LogConfig, MountConfig, MountPoint,
+    PortPlace, RestartPolicyConfig, TmpfsOptions, UlimitConfig, VolumeOptions,
 };
 pub use create::CreateRequest;
 pub use exec::ExecRequest;

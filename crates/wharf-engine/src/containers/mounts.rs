@@ -126,30 +126,37 @@ impl Engine {
                 }
                 let source =
                     absolute(&config.source).map_err(|error| invalid(&error.to_string()))?;
-                bind_point(&source, &target, !config.non_recursive)
+                let options = config.bind_options.clone().unwrap_or_default();
+                let mut mount = bind_point(&source, &target, !options.non_recursive);
+                if !options.propagation.is_empty() {
+                    mount.propagation = options.propagation;
+                }
+                mount
             }
             "volume" => {
                 let mut mount = self.volume_mount(&config.source, &target, !config.read_only)?;
-                if config.no_copy {
+                if config
+                    .volume_options
+                    .as_ref()
+                    .is_some_and(|options| options.no_copy)
+                {
                     mount.options.push("nocopy".to_owned());
                 }
                 mount
             }
             _ => {
                 let mut options = Vec::new();
-                if config.tmpfs_size > 0 {
-                    options.push(format!("size={}", config.tmpfs_size));
+                let asked = config.tmpfs_options.clone().unwrap_or_default();
+                if asked.size_bytes > 0 {
+                    options.push(format!("size={}", asked.size_bytes));
                 }
-                if config.tmpfs_mode > 0 {
-                    options.push(format!("mode={:o}", config.tmpfs_mode));
+                if asked.mode > 0 {
+                    options.push(format!("mode={:o}", asked.mode));
                 }
                 temporary(&target, &options.join(","))?
             }
         };
         mount.writable = !config.read_only;
-        if !config.propagation.is_empty() {
-            mount.propagation.clone_from(&config.propagation);
-        }
         Ok(mount)
     }
 

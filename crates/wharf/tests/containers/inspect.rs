@@ -52,7 +52,11 @@ fn privileged_everything_that_is_known_of_a_container() {
             "false 0 <nil>",
         ),
         ("{{.HostConfig.Memory}}", "67108864"),
-        ("{{.HostConfig.Runtime}}", ""),
+        ("{{.HostConfig.Runtime}}", "wharf"),
+        (
+            "{{json .HostConfig.Links}} {{.HostConfig.BlkioWeight}}",
+            "null 0",
+        ),
         ("{{index .Config.Labels \"a\"}}", "b"),
         ("{{json .Config.Cmd}}", "[\"echo\",\"hello\"]"),
         (

@@ -44,8 +44,12 @@ fn read_field(mount: &mut MountConfig, key: &str, field: &str) -> Result<(), Str
     let invalid = || format!("invalid value for {key}: {value}");
     match key {
         "readonly" | "ro" => mount.read_only = truth(key, value)?,
-        "bind-nonrecursive" => mount.non_recursive = truth(key, value)?,
-        "volume-nocopy" => mount.no_copy = truth(key, value)?,
+        "bind-nonrecursive" => {
+            mount.bind_options.get_or_insert_default().non_recursive = truth(key, value)?;
+        }
+        "volume-nocopy" => {
+            mount.volume_options.get_or_insert_default().no_copy = truth(key, value)?;
+        }
         _ if is_alone => return Err(format!("invalid field '{field}' must be a key=value pair")),
         "type" => mount.kind = value.to_ascii_lowercase(),
         "source" | "src" => value.clone_into(&mut mount.source),
@@ -57,11 +61,12 @@ fn read_field(mount: &mut MountConfig, key: &str, field: &str) -> Result<(), Str
             if !known.contains(&value) {
                 return Err(format!("invalid propagation mode: {value}"));
             }
-            value.clone_into(&mut mount.propagation);
+            let options = mount.bind_options.get_or_insert_default();
+            value.clone_into(&mut options.propagation);
         }
         "bind-recursive" => match value {
-            "enabled" => mount.non_recursive = false,
-            "disabled" => mount.non_recursive = true,
+            "enabled" => (),
+            "disabled" => mount.bind_options.get_or_insert_default().non_recursive = true,
             "writable" | "readonly" => {
                 return Err(format!(
                     "bind-recursive={value} is not supported: use enabled or disabled"
@@ -75,10 +80,11 @@ fn read_field(mount: &mut MountConfig, key: &str, field: &str) -> Result<(), Str
         },
         "tmpfs-size" => {
             let size = parse_size(value).and_then(|size| i64::try_from(size).ok());
-            mount.tmpfs_size = size.ok_or_else(invalid)?;
+            mount.tmpfs_options.get_or_insert_default().size_bytes = size.ok_or_else(invalid)?;
         }
         "tmpfs-mode" => {
-            mount.tmpfs_mode = u32::from_str_radix(value, 8).map_err(|_no_mode| invalid())?;
+            mount.tmpfs_options.get_or_insert_default().mode =
+                u32::from_str_radix(value, 8).map_err(|_no_mode| invalid())?;
         }
         // It asks for nothing on Linux.
         "consistency" => (),
