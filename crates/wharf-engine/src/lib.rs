@@ -35,8 +35,9 @@ pub use containers::{
 pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;
 pub use images::{
-    HistoryRow, ImageInspect, ImageTree, ImportRequest, LoadInput, LoadRequest, LoadedImage,
-    PlatformImage, PullOutcome, PullRequest, PullStatus, PushOutcome, PushRequest, SaveRequest,
+    HistoryRow, ImageInspect, ImageTree, ImportRequest, LayoutChoice, LoadInput, LoadRequest,
+    LoadedImage, PlatformImage, PullOutcome, PullRequest, PullStatus, PushOutcome, PushRequest,
+    SaveRequest,
 };
 
 pub use registry::{

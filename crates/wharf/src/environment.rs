@@ -94,6 +94,18 @@ pub(crate) const VARIABLES: &[Variable] = &[
         meaning: "If set and not empty: no colours, not even on a terminal",
     },
     Variable {
+        name: "BUILDKIT_PROGRESS",
+        meaning: "How `wharf build` shows what it does; `--progress` wins",
+    },
+    Variable {
+        name: "BUILDX_METADATA_PROVENANCE, BUILDX_METADATA_WARNINGS",
+        meaning: "Whether `wharf build --metadata-file` writes provenance (default yes; `disabled`) and warnings (default no; `1`)",
+    },
+    Variable {
+        name: "NO_COLOR",
+        meaning: "Not empty: `wharf build` draws without colours",
+    },
+    Variable {
         name: "COLUMNS",
         meaning: "Width of the terminal, where the terminal does not tell",
     },

@@ -11,6 +11,8 @@ use crate::environment::Environment;
 
 /// Width if neither the terminal nor `COLUMNS` tells.
 const DEFAULT_COLUMNS: usize = 80;
+/// Height if the terminal does not tell.
+const DEFAULT_ROWS: usize = 24;
 
 /// Standard output and error of the process.
 pub(crate) struct Printer {
@@ -100,6 +102,21 @@ impl Printer {
             "\n Info -> {}\n",
             text.replace('\n', "\n         ")
         ));
+    }
+
+    /// Columns and rows of the terminal at stderr, as they are now; `None` if it is none.
+    pub(crate) fn error_size(&self) -> Option<(usize, usize)> {
+        self.error.terminal?;
+        let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+        let (columns, rows) = (usize::from(size.ws_col), usize::from(size.ws_row));
+        Some((
+            if columns == 0 {
+                DEFAULT_COLUMNS
+            } else {
+                columns
+            },
+            if rows == 0 { DEFAULT_ROWS } else { rows },
+        ))
     }
 
     /// Whether stdout is a terminal.

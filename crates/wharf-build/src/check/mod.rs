@@ -5,6 +5,7 @@
 
 mod circles;
 mod options;
+mod outline;
 mod platform_rules;
 pub(crate) mod ports;
 mod problem;
@@ -18,6 +19,7 @@ mod tests;
 mod whole_file;
 
 pub use options::CheckOptions;
+pub use outline::{Outline, OutlineArgument, TargetStage, outline, targets};
 pub use problem::{Problem, StageReason};
 pub use report::{CheckReport, Finding, excerpt};
 pub use rule::Rule;

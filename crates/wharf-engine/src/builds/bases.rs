@@ -1,5 +1,6 @@
 //! Base images: from the store, or pulled.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use wharf_build::builder::BuildEvents;
@@ -12,7 +13,7 @@ use wharf_transfer::{ErrorKind, EventSink, TransferEvent};
 
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
-use crate::images::PullRequest;
+use crate::images::{LayoutChoice, PullRequest};
 
 impl Engine {
     /// The base image that is needed: the one of the store if it fits, otherwise a registry's.
@@ -40,6 +41,37 @@ impl Engine {
                         need.written, need.reference
                     ),
                 ))
+            }
+        }
+    }
+
+    /// The base image that is needed, of an OCI layout.
+    pub(super) fn layout_base(
+        &self,
+        need: &BaseNeed,
+        folder: &Path,
+        image: &LayoutChoice,
+        lease: &Lease,
+        events: &BuildEvents,
+    ) -> Result<Arc<BaseImage>, EngineError> {
+        let shown = format!("oci-layout://{}", folder.display());
+        let running = events.start(format!("[internal] load metadata for {shown}"));
+        let found = self
+            .take_layout(folder, image, &need.platform, lease)
+            .and_then(|manifest| FoundBase::read(self.store()?, lease, manifest));
+        match found {
+            Ok(found) => {
+                running.done();
+                let shown = format!("{shown}@{}", found.manifest);
+                Ok(Arc::new(BaseImage {
+                    shown,
+                    layers: found.layers,
+                    config: found.config,
+                }))
+            }
+            Err(error) => {
+                running.failed(&error);
+                Err(error)
             }
         }
     }

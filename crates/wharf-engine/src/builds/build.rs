@@ -1,6 +1,7 @@
 //! The walk of a build: Dockerfile, base images, context, steps, image.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use wharf_build::builder::{
@@ -12,7 +13,7 @@ use wharf_build::dockerfile::Lines;
 use wharf_build::plan::{Bases, ContextKind, Plan, PlanRequest, Planned, plan};
 use wharf_build::tree::FileTree;
 use wharf_images::{ImageStore, Lease};
-use wharf_oci::{Platform, PlatformMatcher};
+use wharf_oci::{Platform, PlatformMatcher, Reference};
 use wharf_transfer::ErrorKind;
 
 use super::assemble::{BuiltPlatform, Place, Predicates, assemble};
@@ -37,6 +38,7 @@ use super::run::Runner;
 use crate::blocking;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure, with_causes};
+use crate::images::LayoutChoice;
 
 /// Rounds in which base images bring triggers that need more of them.
 const MAXIMUM_ROUNDS: usize = 100;
@@ -49,6 +51,28 @@ struct Work<'a> {
     store: &'a ImageStore,
     lease: &'a Arc<Lease>,
     events: &'a Arc<BuildEvents>,
+}
+
+/// Where layouts seem to be, within a plan: no registry has this name.
+const LAYOUTS: &str = "oci-layout.localhost";
+
+/// What a plan calls the image of a layout: that of the context with this number.
+fn layout_name(number: usize) -> Option<Reference> {
+    format!("{LAYOUTS}/context-{number}:latest").parse().ok()
+}
+
+/// The layout that a name of a plan means.
+fn layout_of<'a>(
+    name: &Reference,
+    request: &'a BuildRequest,
+) -> Option<(&'a Path, &'a LayoutChoice)> {
+    let mut named = request.named.values().enumerate();
+    named.find_map(|(number, context)| match context {
+        NamedContext::Layout { folder, image } if layout_name(number).as_ref() == Some(name) => {
+            Some((folder.as_path(), image))
+        }
+        _ => None,
+    })
 }
 
 /// What is said of the image of each platform.
@@ -461,9 +485,13 @@ impl Engine {
         let contexts: BTreeMap<String, ContextKind> = request
             .named
             .iter()
-            .map(|(name, context)| {
+            .enumerate()
+            .map(|(number, (name, context))| {
                 let kind = match context {
                     NamedContext::Image(reference) => ContextKind::Image(reference.clone()),
+                    NamedContext::Layout { .. } => {
+                        layout_name(number).map_or(ContextKind::Files, ContextKind::Image)
+                    }
                     _ => ContextKind::Files,
                 };
                 (name.clone(), kind)
@@ -492,9 +520,15 @@ impl Engine {
                 Planned::Needs(needs) => needs,
             };
             for need in needs {
-                let found = self
-                    .base_image(&need, request.pull, work.lease, work.events)
-                    .await;
+                let found = match layout_of(&need.reference, request) {
+                    Some((folder, image)) => {
+                        self.layout_base(&need, folder, image, work.lease, work.events)
+                    }
+                    None => {
+                        self.base_image(&need, request.pull, work.lease, work.events)
+                            .await
+                    }
+                };
                 let base = found.map_err(|error| fails(error, Some(need.lines)))?;
                 bases.insert((need.reference, need.platform), base);
             }
@@ -511,7 +545,7 @@ impl Engine {
         let mut trees = HashMap::new();
         for (name, context) in &request.named {
             let tree = match context {
-                NamedContext::Image(_) => continue,
+                NamedContext::Image(_) | NamedContext::Layout { .. } => continue,
                 NamedContext::Folder(folder) => {
                     let ignore = ignore_file(folder, None)?;
                     folder_tree(folder, request.modes, ignore)?

@@ -20,6 +20,7 @@ use super::provenance::Attestations;
 use super::run_settings::RunSettings;
 use super::secrets::BuildSecrets;
 use crate::error::EngineError;
+use crate::images::LayoutChoice;
 
 /// Who is told how a build goes on.
 pub type BuildSink = Arc<dyn Fn(BuildEvent) + Send + Sync>;
@@ -138,6 +139,13 @@ pub enum NamedContext {
     Folder(PathBuf),
     /// An image.
     Image(Reference),
+    /// An image of an OCI layout.
+    Layout {
+        /// The layout's folder.
+        folder: PathBuf,
+        /// Which of its images.
+        image: LayoutChoice,
+    },
     /// A git repository.
     Git(String),
     /// An archive of a web server.

@@ -42,6 +42,43 @@ pub enum LoadInput {
     Folder(PathBuf),
 }
 
+/// Which image of a layout is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayoutChoice {
+    /// The last one.
+    Last,
+    /// The one with this tag.
+    Tag(String),
+    /// The one with this manifest, or of this index.
+    Digest(Digest),
+}
+
+impl std::fmt::Display for LayoutChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Last => Ok(()),
+            Self::Tag(tag) => write!(f, "called {tag:?}"),
+            Self::Digest(digest) => write!(f, "{digest}"),
+        }
+    }
+}
+
+impl LayoutChoice {
+    fn means(&self, image: &ArchiveImage) -> bool {
+        match self {
+            Self::Last => true,
+            Self::Tag(wanted) => image
+                .names
+                .iter()
+                .any(|name| name.tag().is_some_and(|tag| tag.as_str() == wanted)),
+            Self::Digest(wanted) => image.manifest.as_ref().is_some_and(|known| {
+                let index = known.index.as_ref().map(|index| *index.digest().digest());
+                known.manifest.digest().digest() == wanted || index == Some(*wanted)
+            }),
+        }
+    }
+}
+
 /// One image that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedImage {
@@ -116,6 +153,43 @@ impl Engine {
             loaded.push(image);
         }
         Ok(loaded)
+    }
+
+    /// Takes an image of an OCI layout in a folder into the store, under the lease alone: it gets neither a record nor a name.
+    pub(crate) fn take_layout(
+        &self,
+        folder: &std::path::Path,
+        chosen: &LayoutChoice,
+        platform: &Platform,
+        lease: &Lease,
+    ) -> Result<wharf_oci::ManifestDigest, EngineError> {
+        let root = folder.to_path_buf();
+        let files = FolderFiles { root };
+        let contents = read_contents(&files, platform).map_err(classify)?;
+        let found = contents.iter().rev().find(|image| chosen.means(image));
+        let (image, manifest) = found
+            .and_then(|image| Some((image, &image.manifest.as_ref()?.manifest)))
+            .ok_or_else(|| {
+                let text = format!("{} has no image {chosen}", folder.display());
+                failure(ErrorKind::NotFound, text)
+            })?;
+        let ParsedManifest::Manifest(parsed) = manifest.parse().map_err(classify)? else {
+            let text = format!("{} is an index, not an image", manifest.digest());
+            return Err(failure(ErrorKind::Invalid, text));
+        };
+        let config = ImageConfig::parse(image.config.clone()).map_err(classify)?;
+        let layers = layer_parts(&parsed, &config);
+        protect(lease, manifest, &parsed, &layers)?;
+        let nobody: EventSink = std::sync::Arc::new(|_event: TransferEvent| ());
+        self.take_layers(&files, image, &layers, &nobody)?;
+        let blobs = self.store()?.blobs();
+        blobs
+            .put_document(&parsed.config.digest, config.bytes())
+            .map_err(classify)?;
+        blobs
+            .put_document(manifest.digest().digest(), manifest.bytes())
+            .map_err(classify)?;
+        Ok(manifest.digest())
     }
 
     fn load_image(

@@ -22,7 +22,7 @@ pub use history::HistoryRow;
 pub use import::ImportRequest;
 pub(crate) use import::{NothingToFetch, published};
 pub use inspect::ImageInspect;
-pub use load::{LoadInput, LoadRequest, LoadedImage};
+pub use load::{LayoutChoice, LoadInput, LoadRequest, LoadedImage};
 pub use pull::{PullOutcome, PullRequest, PullStatus};
 pub use push::{PushOutcome, PushRequest};
 pub use save::SaveRequest;

@@ -53,6 +53,19 @@ impl Project {
         self.sandbox.wharf(all).run()
     }
 
+    /// What the program prints on a terminal that `script` makes; `None`, said aloud, without that.
+    pub(crate) fn on_a_terminal(&self, arguments: &[&str]) -> Option<String> {
+        if !std::path::Path::new("/usr/bin/script").exists() {
+            testkit::skip("script (bsdutils) is not installed");
+            return None;
+        }
+        let wharf = self.sandbox.wharf_binary().display().to_string();
+        let command = format!("{wharf} {}", arguments.join(" "));
+        let script = self.sandbox.program("/usr/bin/script");
+        let flags = ["--quiet", "--return", "--command", &command, "/dev/null"];
+        Some(script.args(flags).run().success().text())
+    }
+
     /// The image's ID.
     pub(crate) fn build(&self, arguments: &[&str]) -> String {
         let all = [&["build", "--quiet"][..], arguments, &["context"]].concat();

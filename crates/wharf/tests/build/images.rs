@@ -528,3 +528,50 @@ fn what_is_in_an_image_is_said() {
         .error_text();
     assert!(text.contains("generator=x/y is not supported"), "{text}");
 }
+
+#[test]
+fn layouts_are_bases_and_sources() {
+    let project = Project::new("FROM scratch\nARG TARGETARCH\nCOPY <<a /\n$TARGETARCH\na\n");
+    let flags = ["--platform=linux/amd64,linux/arm64", "-t", "x:v1"];
+    let layout = Layout::of(&project, &flags);
+    let user = Project::new("FROM layout\nCOPY --from=layout /a /b\n");
+    for (suffix, platform, expected) in [
+        ("", "linux/amd64", "amd64"),
+        (":v1", "linux/arm64", "arm64"),
+        (
+            &*format!("@{}", layout.entry()["digest"].as_str().unwrap()),
+            "linux/arm64",
+            "arm64",
+        ),
+    ] {
+        let context = format!(
+            "--build-context=layout=oci-layout://{}{suffix}",
+            layout.folder.display()
+        );
+        let files = user.plain_files(&[&context, "--platform", platform]);
+        let expected = ["a", "b"].map(|name| format!("-0644 0:0 {name}: {expected}"));
+        assert_eq!(files, expected, "{suffix}");
+    }
+    // neither names nor records come of it
+    let images = user
+        .sandbox
+        .wharf(["images", "--all", "--quiet"])
+        .run()
+        .success();
+    assert_eq!(images.text(), "");
+    for (context, expected) in [
+        (
+            format!("{}:v2", layout.folder.display()),
+            "has no image called \"v2\"",
+        ),
+        ("/nowhere".to_owned(), "no image found"),
+        (
+            format!("{}@sha256:x", layout.folder.display()),
+            "invalid digest",
+        ),
+    ] {
+        let flag = format!("--build-context=layout=oci-layout://{context}");
+        let text = user.run(&[&flag]).exits_with(1).error_text();
+        assert!(text.contains(expected), "{text}");
+    }
+}

@@ -17,6 +17,7 @@ mod images;
 mod metadata;
 mod outputs;
 mod peers;
+mod questions;
 mod reproducible;
 mod run_settings;
 mod running;

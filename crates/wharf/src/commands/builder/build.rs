@@ -11,7 +11,7 @@ use wharf_engine::{BuildFailure, BuildOutcome, BuildRequest, ImageTarget};
 use wharf_oci::Platform;
 
 use super::cache_options;
-use super::check;
+use super::call;
 use super::context_argument::{named_context, sources};
 use super::display::{Display, Shown};
 use super::image_options;
@@ -112,6 +112,7 @@ pub(crate) const COMMAND: Command = Command {
         BUILDER,
         cache_options::CACHE_FROM,
         cache_options::CACHE_TO,
+        call::CALL,
         run_options::CGROUP_PARENT,
         CHECK,
         COMPRESS,
@@ -138,6 +139,7 @@ pub(crate) const COMMAND: Command = Command {
         image_options::OUTPUT,
         PLATFORM,
         POLICY,
+        call::PRINT,
         PROGRESS,
         image_options::PROVENANCE,
         PULL,
@@ -165,10 +167,15 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run<'a>(session: &'a Session, matches: &'a Matches) -> Work<'a> {
-    if matches.is_set(&CHECK) {
-        return Box::pin(async { check::run(session, matches) });
+    if asks(matches) {
+        return Box::pin(async { call::run(session, matches) });
     }
     Box::pin(build(session, matches))
+}
+
+/// Whether something is asked of the Dockerfile instead of building it.
+fn asks(matches: &Matches) -> bool {
+    matches.is_set(&CHECK) || matches.is_given(&call::PRINT) || matches.text(&call::CALL) != "build"
 }
 
 async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
@@ -182,13 +189,19 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     let shown = if matches.is_set(&QUIET) {
         Shown::Quiet
     } else {
-        Shown::parse(matches.text(&PROGRESS))?
+        let wanted = Environment::build_argument("BUILDKIT_PROGRESS");
+        let wanted = wanted.filter(|_| !matches.is_given(&PROGRESS));
+        let wanted = wanted.as_deref().unwrap_or(matches.text(&PROGRESS));
+        Shown::parse(wanted, session.printer())?
     };
-    let display = Display::new(session.printer(), shown);
+    let has_colors = Environment::build_argument("NO_COLOR").is_none_or(|text| text.is_empty());
+    let display = Display::new(session.printer(), shown, has_colors);
     let images: Vec<ImageTarget> = targets.iter().map(|(_, image)| image.clone()).collect();
     let cancellation = Arc::new(Cancellation::default());
     let work = built(session, matches, &outputs, &images, &display, &cancellation);
-    let (outcome, exit_code) = Box::pin(until_interrupted(&cancellation, work)).await?;
+    let ended = Box::pin(until_interrupted(&cancellation, work)).await;
+    display.finish();
+    let (outcome, exit_code) = ended?;
     let outcome = outcome.map_err(|error| match exit_code {
         None => error,
         Some(exit_code) => {
@@ -206,7 +219,7 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
         session.printer().line(&outcome.image.to_string())?;
     }
     let warnings = warnings(&outcome.report, &display.warnings());
-    if shown == Shown::Plain && !warnings.is_empty() {
+    if matches!(shown, Shown::Plain | Shown::Terminal) && !warnings.is_empty() {
         session.printer().error(&warnings);
     }
     Ok(ExitCode::SUCCESS)
@@ -291,6 +304,7 @@ fn differences(session: &Session, one: &BuildOutcome, other: &BuildOutcome) -> S
 }
 
 fn failed(session: &Session, display: &Display, failure: &BuildFailure) -> anyhow::Error {
+    display.finish();
     let printer = session.printer();
     printer.error(&display.failed_step().unwrap_or_default());
     printer.error(failure.excerpt.as_deref().unwrap_or_default());

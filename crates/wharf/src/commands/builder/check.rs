@@ -1,12 +1,13 @@
-//! `wharf build --check`: what is wrong with a Dockerfile, and what could be better.
+//! The Dockerfile that `--call` and `--check` ask about, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use wharf_build::check::{CheckRequest, check};
+use wharf_build::check::{CheckReport, CheckRequest, Problem, excerpt};
 use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
 use wharf_build::ignore::{MAXIMUM_IGNORE_FILE_BYTES, PatternMatcher, ignore_patterns};
 use wharf_oci::Platform;
@@ -20,29 +21,68 @@ use crate::session::Session;
 const USUAL_NAME: &str = "Dockerfile";
 const STDIN: &str = "-";
 
-/// Checks the Dockerfile, and prints what was found.
-pub(super) fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    let folder = Some(matches.argument(0))
-        .filter(|path| !path.is_empty())
-        .unwrap_or(".");
-    let (file, name) = read_dockerfile(folder, matches.some_text(&FILE))?;
-    let platform = Platform::host();
-    let wanted = platforms(session, matches)?.into_iter().next();
-    let ignore = match folder {
-        STDIN => None,
-        folder => ignore_file(Path::new(folder), matches.some_text(&FILE))?,
-    };
-    let report = check(CheckRequest {
-        file: &file,
-        ignore: ignore.as_ref(),
-        build_arguments: &build_arguments(matches.list(&BUILD_ARG)),
-        target: matches.some_text(&TARGET),
-        build_platform: &platform,
-        target_platform: wanted.as_ref().unwrap_or(&platform),
-    });
-    let text = String::from_utf8_lossy(&file);
-    session.printer().out(&report.text(&name, &text))?;
-    if let Some(problem) = report.problem_text(&name, &text) {
+/// A Dockerfile that something is asked about.
+pub(super) struct Asked {
+    pub(super) file: Vec<u8>,
+    /// What it is called.
+    pub(super) name: String,
+    ignore: Option<PatternMatcher>,
+    build_arguments: BTreeMap<String, String>,
+    host: Platform,
+    wanted: Option<Platform>,
+}
+
+impl Asked {
+    /// Reads the Dockerfile that the arguments mean.
+    pub(super) fn read(session: &Session, matches: &Matches) -> anyhow::Result<Self> {
+        let folder = Some(matches.argument(0))
+            .filter(|path| !path.is_empty())
+            .unwrap_or(".");
+        let (file, name) = read_dockerfile(folder, matches.some_text(&FILE))?;
+        Ok(Self {
+            file,
+            name,
+            ignore: match folder {
+                STDIN => None,
+                folder => ignore_file(Path::new(folder), matches.some_text(&FILE))?,
+            },
+            build_arguments: build_arguments(matches.list(&BUILD_ARG)),
+            host: Platform::host(),
+            wanted: platforms(session, matches)?.into_iter().next(),
+        })
+    }
+
+    /// What is asked of `wharf-build`.
+    pub(super) fn request<'a>(&'a self, matches: &'a Matches) -> CheckRequest<'a> {
+        CheckRequest {
+            file: &self.file,
+            ignore: self.ignore.as_ref(),
+            build_arguments: &self.build_arguments,
+            target: matches.some_text(&TARGET),
+            build_platform: &self.host,
+            target_platform: self.wanted.as_ref().unwrap_or(&self.host),
+        }
+    }
+
+    /// The error that a problem is, with its lines.
+    pub(super) fn failed(&self, problem: &Problem) -> anyhow::Error {
+        let text = String::from_utf8_lossy(&self.file);
+        let place = problem
+            .lines()
+            .map_or_else(String::new, |lines| excerpt(&self.name, &text, lines));
+        anyhow::anyhow!("ERROR: {problem}\n{}", place.trim_end())
+    }
+}
+
+/// Prints what was found.
+pub(super) fn report(
+    session: &Session,
+    asked: &Asked,
+    report: &CheckReport,
+) -> anyhow::Result<ExitCode> {
+    let text = String::from_utf8_lossy(&asked.file);
+    session.printer().out(&report.text(&asked.name, &text))?;
+    if let Some(problem) = report.problem_text(&asked.name, &text) {
         anyhow::bail!("ERROR: {}", problem.trim_end());
     }
     Ok(if report.findings.is_empty() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
-use wharf_engine::{ContextSource, DockerfileSource, NamedContext};
+use wharf_engine::{ContextSource, DockerfileSource, LayoutChoice, NamedContext};
 
 const STDIN: &str = "-";
 /// Enough to see that an archive begins.
@@ -47,10 +47,8 @@ pub(super) fn named_context(text: &str) -> anyhow::Result<(String, NamedContext)
     let context = if let Some(image) = value.strip_prefix("docker-image://") {
         let reference: wharf_oci::Reference = image.parse()?;
         NamedContext::Image(reference.digest_wins().or_latest())
-    } else if value.starts_with("oci-layout://") {
-        anyhow::bail!(
-            "{value}: OCI layouts are not there yet: `wharf load` it and use docker-image://"
-        )
+    } else if let Some(layout) = value.strip_prefix("oci-layout://") {
+        layout_context(layout)?
     } else {
         match source(value) {
             ContextSource::Git(address) => NamedContext::Git(address),
@@ -59,6 +57,27 @@ pub(super) fn named_context(text: &str) -> anyhow::Result<(String, NamedContext)
         }
     };
     Ok((name.to_owned(), context))
+}
+
+/// `FOLDER`, `FOLDER:TAG`, `FOLDER@DIGEST`.
+fn layout_context(text: &str) -> anyhow::Result<NamedContext> {
+    let (folder, image) = if let Some((folder, digest)) = text.rsplit_once('@') {
+        let parsed: Result<wharf_oci::Digest, _> = digest.parse();
+        let digest = parsed
+            .map_err(|error| anyhow::anyhow!("invalid digest {digest:?} of a layout: {error}"))?;
+        (folder, LayoutChoice::Digest(digest))
+    } else {
+        match text.rsplit_once(':') {
+            Some((folder, tag)) if !tag.contains('/') => {
+                (folder, LayoutChoice::Tag(tag.to_owned()))
+            }
+            _ => (text, LayoutChoice::Last),
+        }
+    };
+    Ok(NamedContext::Layout {
+        folder: PathBuf::from(folder),
+        image,
+    })
 }
 
 fn source(text: &str) -> ContextSource {

@@ -1,23 +1,34 @@
-//! Draws how a build goes on, as `BuildKit`'s plain form does: numbered lines on stderr.
+//! Shows how a build goes on, on stderr: numbered lines as `BuildKit`'s plain form has them, or lines on a terminal that are drawn
+//! again, or JSON.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use serde_json::json;
 use wharf_build::builder::{BuildEvent, StepOutcome, Vertex};
 use wharf_engine::BuildSink;
 
+use super::raw_json::RawJson;
+use super::terminal::Screen;
 use crate::printer::Printer;
 
 /// What is repeated of a failed step's output.
 const LAST_LINES: usize = 20;
+
+/// A terminal is drawn at most once in this time.
+const DRAW_INTERVAL: Duration = Duration::from_millis(50);
+/// And at least once in this.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(150);
 
 /// How a build is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
     /// Numbered lines.
     Plain,
+    /// Lines on a terminal that are drawn again.
+    Terminal,
     /// One JSON object for each event.
     RawJson,
     /// Nothing, and the image's ID at the end.
@@ -27,10 +38,20 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    /// What `--progress` says.
-    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
+    /// What `--progress` says; by itself a terminal gets lines that are drawn again, where there is one.
+    pub(super) fn parse(text: &str, printer: &Printer) -> anyhow::Result<Self> {
+        let is_terminal = printer.error_size().is_some();
         Ok(match text {
-            "auto" | "plain" | "tty" | "" => Self::Plain,
+            "plain" => Self::Plain,
+            "auto" | "" if !is_terminal => Self::Plain,
+            "auto" | "" => Self::Terminal,
+            "tty" => {
+                anyhow::ensure!(
+                    is_terminal,
+                    "failed to get console: stderr is no terminal; use --progress=plain"
+                );
+                Self::Terminal
+            }
             "rawjson" => Self::RawJson,
             "quiet" => Self::Quiet,
             "none" => Self::None,
@@ -47,10 +68,15 @@ pub(super) struct Display {
     printer: Arc<Printer>,
     shown: Shown,
     state: Mutex<State>,
+    /// Tells the thread that draws that there is nothing to draw any more.
+    _end: Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    screen: Option<Screen>,
+    json: RawJson,
+    last_draw: Option<Instant>,
     names: HashMap<Vertex, String>,
     warnings: Vec<String>,
     /// Its number and its name.
@@ -62,12 +88,50 @@ struct State {
 }
 
 impl Display {
-    pub(super) fn new(printer: &Arc<Printer>, shown: Shown) -> Arc<Self> {
-        Arc::new(Self {
+    pub(super) fn new(printer: &Arc<Printer>, shown: Shown, has_colors: bool) -> Arc<Self> {
+        let screen = (shown == Shown::Terminal).then(|| Screen::new(has_colors));
+        let (end, ends) = channel();
+        let display = Arc::new(Self {
             printer: Arc::clone(printer),
             shown,
-            state: Mutex::default(),
-        })
+            state: Mutex::new(State {
+                screen,
+                ..State::default()
+            }),
+            _end: end,
+        });
+        if shown == Shown::Terminal {
+            let display = Arc::downgrade(&display);
+            // time goes on where nothing is told; it ends with the display
+            std::thread::spawn(move || {
+                while ends.recv_timeout(REDRAW_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    let Some(display) = display.upgrade() else {
+                        return;
+                    };
+                    display.redraw(false);
+                }
+            });
+        }
+        display
+    }
+
+    /// Draws the end: nothing is drawn over it any more.
+    pub(super) fn finish(&self) {
+        self.redraw(true);
+    }
+
+    fn redraw(&self, is_last: bool) {
+        let mut state = self.state();
+        let Some(size) = self.printer.error_size() else {
+            return;
+        };
+        if let Some(screen) = &mut state.screen {
+            let text = screen.draw(size, is_last);
+            self.printer.error(&text);
+        }
+        if is_last {
+            state.screen = None;
+        }
     }
 
     /// Where the engine tells its events.
@@ -99,7 +163,8 @@ impl Display {
         let mut state = self.state();
         let text = match self.shown {
             Shown::Plain => state.plain(&event),
-            Shown::RawJson => format!("{}\n", json_of(&event)),
+            Shown::RawJson => format!("{}\n", state.json.line(&event)),
+            Shown::Terminal => state.drawn(&event, self.printer.error_size()),
             Shown::Quiet | Shown::None => String::new(),
         };
         state.remember(event);
@@ -163,6 +228,21 @@ impl State {
         text
     }
 
+    /// The screen with the event, unless it was drawn just now.
+    fn drawn(&mut self, event: &BuildEvent, size: Option<(usize, usize)>) -> String {
+        let (Some(screen), Some(size)) = (&mut self.screen, size) else {
+            return String::new();
+        };
+        screen.take(event);
+        let now = Instant::now();
+        let is_fresh = |last: Instant| now.duration_since(last) < DRAW_INTERVAL;
+        if self.last_draw.is_some_and(is_fresh) {
+            return String::new();
+        }
+        self.last_draw = Some(now);
+        screen.draw(size, false)
+    }
+
     fn plain(&mut self, event: &BuildEvent) -> String {
         let mut text = self.turned_to(event);
         // writing to memory does not fail
@@ -202,34 +282,6 @@ impl State {
             BuildEvent::Warning(_) => Ok(()),
         };
         text
-    }
-}
-
-fn json_of(event: &BuildEvent) -> serde_json::Value {
-    match event {
-        BuildEvent::Started { vertex, name } => {
-            json!({"vertexes": [{"id": vertex.0, "name": name}]})
-        }
-        BuildEvent::Status { vertex, text } => {
-            json!({"statuses": [{"vertex": vertex.0, "name": text}]})
-        }
-        BuildEvent::Output { vertex, line, .. } => {
-            json!({"logs": [{"vertex": vertex.0, "data": line}]})
-        }
-        BuildEvent::Explained { vertex, text } => {
-            json!({"logs": [{"vertex": vertex.0, "data": text}]})
-        }
-        BuildEvent::Ended { vertex, outcome } => match outcome {
-            StepOutcome::Cached => json!({"vertexes": [{"id": vertex.0, "cached": true}]}),
-            StepOutcome::Canceled => json!({"vertexes": [{"id": vertex.0, "error": "canceled"}]}),
-            StepOutcome::Done { milliseconds } => {
-                json!({"vertexes": [{"id": vertex.0, "completed": true, "milliseconds": milliseconds}]})
-            }
-        },
-        BuildEvent::Failed { vertex, error } => {
-            json!({"vertexes": [{"id": vertex.0, "error": error}]})
-        }
-        BuildEvent::Warning(text) => json!({"warnings": [{"short": text}]}),
     }
 }
 

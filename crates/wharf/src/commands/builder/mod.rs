@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod cache_options;
+mod call;
 mod check;
 mod context_argument;
 mod display;
@@ -11,7 +12,9 @@ mod interrupt;
 mod output_option;
 pub(crate) mod prune;
 mod publish;
+mod raw_json;
 mod run_options;
 mod secret_options;
+mod terminal;
 
 pub(crate) use group::COMMAND;

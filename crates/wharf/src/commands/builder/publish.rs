@@ -78,7 +78,7 @@ pub(super) async fn publish(
             ..
         } => {
             let shown = match shown {
-                Shown::Plain => PushShown::All,
+                Shown::Plain | Shown::Terminal => PushShown::All,
                 _ => PushShown::Nothing,
             };
             let progress = Progress::new(session.printer(), shown);

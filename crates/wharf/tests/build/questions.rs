@@ -1,0 +1,120 @@
+//! What is asked of a Dockerfile, and how a build is shown.
+
+use serde_json::Value;
+
+use crate::fixture::Project;
+
+const DOCKERFILE: &str = "# V which version\nARG V=1\n# base the base\nFROM scratch AS base\nARG V\n# K a key\nARG K=${V}k\n\
+    FROM scratch AS other\nARG UNSEEN=1\nFROM base AS app\nRUN --mount=type=secret,id=token,required --mount=type=ssh --mount=type=cache,target=/c true\ncmd x\n";
+
+#[test]
+fn targets_and_outlines_are_told() {
+    let project = Project::new(DOCKERFILE);
+    let asked = |flag: &str| project.run(&[flag]).success().text();
+    assert_eq!(
+        asked("--call=targets"),
+        "TARGET          DESCRIPTION\nbase            the base\nother           \napp (default)   \n"
+    );
+    assert_eq!(
+        asked("--call=outline"),
+        "TARGET:   app\n\nBUILD ARG   VALUE   DESCRIPTION\nV           1       which version\nK           1k      a key\n\n\
+         SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault   \n\n"
+    );
+    let json = |flag: &str| serde_json::from_str::<Value>(&asked(flag)).unwrap();
+    let outline = json("--call=outline,format=json");
+    assert_eq!(outline["args"][1]["name"], "K");
+    assert_eq!(outline["secrets"][0]["required"], true);
+    assert_eq!(outline["cache"][0]["ID"], "c");
+    let targets = json("--print=targets,format=json");
+    assert_eq!(targets["targets"][2]["default"], true);
+    let check = project.run(&["--call=check,format=json"]).exits_with(1);
+    let check: Value = serde_json::from_str(&check.text()).unwrap();
+    let names: Vec<_> = check["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning["ruleName"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        names.contains(&"ConsistentInstructionCasing".to_owned()),
+        "{names:?}"
+    );
+    let ignored = project.run(&["--call=check,ignorestatus=true"]).success();
+    assert!(ignored.text().starts_with("Check complete, "));
+    for (flag, expected) in [
+        ("--call=dance", "invalid method \"dance\" for --call"),
+        ("--call=check,format=xml", "is neither format=json|text"),
+    ] {
+        let text = project.run(&[flag]).exits_with(1).error_text();
+        assert!(text.contains(expected), "{text}");
+    }
+    let text = project
+        .run(&["--call=outline", "--target=ap"])
+        .exits_with(1)
+        .error_text();
+    assert!(text.contains("ap"), "{text}");
+    assert_eq!(
+        project
+            .run(&["--call=outline", "--target=other"])
+            .success()
+            .text()
+            .lines()
+            .count(),
+        6
+    );
+}
+
+#[test]
+fn json_is_in_buildkit_s_shape() {
+    let project = Project::new("FROM scratch\nCOPY Dockerfile /\n");
+    let output = project
+        .sandbox
+        .wharf(["build", "context"])
+        .env("BUILDKIT_PROGRESS", "rawjson")
+        .run()
+        .success();
+    let lines: Vec<Value> = output
+        .error_text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let copies: Vec<&Value> = lines
+        .iter()
+        .filter_map(|line| line["vertexes"].get(0))
+        .filter(|vertex| {
+            vertex["name"]
+                .as_str()
+                .is_some_and(|name| name.contains("COPY"))
+        })
+        .collect();
+    assert_eq!(copies.len(), 2);
+    assert_eq!(copies[0]["digest"], copies[1]["digest"]);
+    assert!(copies[0]["completed"].is_null() && copies[1]["completed"].is_string());
+    assert_eq!(copies[0]["started"], copies[1]["started"]);
+    let text = project.run(&["--progress=tty"]).exits_with(1).error_text();
+    assert!(text.contains("stderr is no terminal"), "{text}");
+}
+
+/// `script` gives the program a terminal.
+#[test]
+fn terminals_are_drawn_in_place() {
+    let project = Project::new("FROM scratch\nCOPY Dockerfile /\nENV a=b\n");
+    let wharf = project.sandbox.wharf(["version"]).run().success();
+    assert!(!wharf.text().is_empty());
+    let Some(output) = project.on_a_terminal(&["build", "context"]) else {
+        return;
+    };
+    assert!(output.contains("\u{1b}[J[+] Building "), "{output:?}");
+    assert!(output.contains("FINISHED"), "{output:?}");
+    assert!(output.contains(" => [1/1] COPY Dockerfile /"), "{output:?}");
+    // what is drawn last stays whole
+    let last = output.rsplit("\u{1b}[J").next().unwrap();
+    assert!(last.contains(" => exporting to image"), "{last:?}");
+    let Some(output) = project.on_a_terminal(&["build", "--progress=plain", "context"]) else {
+        return;
+    };
+    assert!(
+        output.contains("CACHED") && !output.contains("\u{1b}[J"),
+        "{output:?}"
+    );
+}
