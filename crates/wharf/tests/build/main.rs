@@ -6,6 +6,7 @@
     reason = "the set-up of a test that fails ends it, and tables are as long as they are"
 )]
 
+mod bad_luck;
 mod caching;
 mod contexts;
 mod copying;
