@@ -570,14 +570,14 @@ impl<'a> Dispatch<'a> {
             CommandLine::Shell { line, heredocs } => (line, heredocs),
         };
         let mut text = line.clone();
+        let mut script = None;
         if let Some(first) = heredocs.first() {
             if matches!(Heredoc::marker(line), Ok(Some(_))) {
                 text = first.content();
                 if text.starts_with("#!") {
-                    let name = first.name.clone();
-                    let path = format!("{SCRIPTS}{name}");
-                    let content = text;
-                    return (vec![path], Some(InlineFile { name, content }));
+                    let name = format!("{SCRIPTS}{}", first.name);
+                    let content = std::mem::replace(&mut text, name.clone());
+                    script = Some(InlineFile { name, content });
                 }
             } else {
                 for heredoc in heredocs {
@@ -587,7 +587,7 @@ impl<'a> Dispatch<'a> {
         }
         let mut words = self.state.image.shell();
         words.push(text);
-        (words, None)
+        (words, script)
     }
 
     /// The command with the ARGs that it saw: `|1 A=b /bin/sh -c ...`.

@@ -149,7 +149,7 @@ pub enum CopyFrom {
 pub struct RunAction {
     /// The program and its arguments, the shell included.
     pub arguments: Vec<String>,
-    /// A script that is to lie, executable, at the first argument: a heredoc with `#!`.
+    /// A script that is to lie, executable, at the path that is its name: a heredoc with `#!`.
     pub script: Option<InlineFile>,
     /// The environment, ARGs included, in order.
     pub environment: Vec<(String, String)>,

@@ -262,9 +262,8 @@ fn files(request: &RunRequest<'_>, folder: &Path, more_hosts: &str) -> io::Resul
     };
     add("hosts", &hosts, 0o644, "/etc/hosts")?;
     add("resolv.conf", &resolver, 0o644, "/etc/resolv.conf")?;
-    if let (Some(script), Some(target)) = (&request.action.script, request.action.arguments.first())
-    {
-        add("script", &script.content, 0o755, target)?;
+    if let Some(script) = &request.action.script {
+        add("script", &script.content, 0o755, &script.name)?;
     }
     Ok(mounts)
 }

@@ -25,6 +25,7 @@ pub(super) struct StepMounts {
     /// Variables that come with them, as `NAME=value`.
     pub(super) variables: Vec<String>,
     pub(super) held: Held,
+    wanted_agents: usize,
 }
 
 /// What must stay until the step has ended.
@@ -136,9 +137,19 @@ impl StepMounts {
         Ok(())
     }
 
-    /// One that was not given and need not be leaves nothing.
+    /// One that was not given and need not be leaves nothing but the variable, as with `BuildKit`.
     fn agent(&mut self, mount: &Mount, from: &Sources<'_>) -> Result<(), RunError> {
         let agents = &from.secrets.agents;
+        let number = self.wanted_agents;
+        self.wanted_agents += 1;
+        let target = match &mount.target {
+            Some(_) => target_of(mount, from.request),
+            None => format!("/run/buildkit/ssh_agent.{number}"),
+        };
+        let mut environment = from.request.action.environment.iter();
+        if number == 0 && !environment.any(|(name, _)| name == AGENT_VARIABLE) {
+            self.variables.push(format!("{AGENT_VARIABLE}={target}"));
+        }
         let id = mount.id.as_deref().unwrap_or("default");
         let Some(agent) = agents.get(id) else {
             let shown = mount.id.as_deref().unwrap_or_default();
@@ -149,11 +160,6 @@ impl StepMounts {
                 ))),
                 (true, false) => Err(RunError::NotThere(format!("unset ssh forward key {id}"))),
             };
-        };
-        let number = self.held.agents.len();
-        let target = match &mount.target {
-            Some(_) => target_of(mount, from.request),
-            None => format!("/run/buildkit/ssh_agent.{number}"),
         };
         let socket = AgentSocket::new(from.folder, &format!("ssh-{number}"), agent);
         let socket = socket
@@ -167,10 +173,6 @@ impl StepMounts {
                 RunError::NotThere(format!("failed to connect to {place}: {error}"))
             })?;
         self.bind(socket.path(), &target, true);
-        let mut environment = from.request.action.environment.iter();
-        if number == 0 && !environment.any(|(name, _)| name == AGENT_VARIABLE) {
-            self.variables.push(format!("{AGENT_VARIABLE}={target}"));
-        }
         self.held.agents.push(socket);
         Ok(())
     }

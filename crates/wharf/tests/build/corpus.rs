@@ -1,7 +1,7 @@
 //! Dockerfiles of ours, and what `BuildKit` makes of them: the files of the image, its config, its history.
 //!
-//! `corpus.txt` holds the Dockerfiles, `corpus.golden` what `BuildKit` 0.32.2 came to. It was recorded by this very test, with a
-//! `buildkitd` that listens at its usual place and `buildctl` in the PATH:
+//! `corpus.txt` and `runs.txt` hold the Dockerfiles, `corpus.golden` and `runs.golden` what `BuildKit` 0.32.2 came to. They were recorded
+//! by these very tests, with a `buildkitd` that listens at its usual place and `buildctl` in the PATH:
 //!
 //! ```text
 //! WHARF_RECORD_BUILDKIT=1 cargo test --package wharf --test build corpus
@@ -14,19 +14,50 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use testkit::{
-    Entry, Output, ProgramCommand, Sandbox, TarBuilder, environment_number, running_as_root, write,
+    Entry, Output, Peer, ProgramCommand, Sandbox, TarBuilder, environment_number, running_as_root,
+    skip, write,
 };
 
 use crate::fixture::{Project, listed};
 
-const CORPUS: &str = include_str!("corpus.txt");
 /// `nobody` everywhere.
 const NOBODY: u32 = 65_534;
-const GOLDEN: &str = "tests/build/corpus.golden";
+
+/// Dockerfiles, and what `BuildKit` made of them.
+#[derive(Debug, Clone, Copy)]
+struct Corpus {
+    files: &'static str,
+    golden: &'static str,
+    /// What stands before each.
+    begin: &'static str,
+    options: &'static [&'static str],
+    /// What of the files is not compared.
+    left_out: &'static [&'static str],
+}
+
+/// Those that run nothing.
+const CORPUS: Corpus = Corpus {
+    files: include_str!("corpus.txt"),
+    golden: "tests/build/corpus.golden",
+    begin: "",
+    options: &[],
+    left_out: &[],
+};
+
+/// Those that run programs of a busybox, which is not the same everywhere.
+const RUNS: Corpus = Corpus {
+    files: include_str!("runs.txt"),
+    golden: "tests/build/runs.golden",
+    begin: "FROM scratch AS base\nCOPY --chmod=755 busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n",
+    options: &["--secret=id=given,src=secret"],
+    // the last three are places of mounts, which runc makes and BuildKit keeps
+    left_out: &[" bin/", " dev/", " proc/", " sys/"],
+};
 
 /// Every Dockerfile with its name.
-fn dockerfiles() -> Vec<(&'static str, &'static str)> {
-    CORPUS
+fn dockerfiles(corpus: Corpus) -> Vec<(&'static str, &'static str)> {
+    corpus
+        .files
         .split("=== ")
         .filter(|part| !part.is_empty())
         .map(|part| part.split_once('\n').unwrap())
@@ -157,16 +188,20 @@ fn config_in(archive: &[u8]) -> Value {
     read(&blob(&manifest["config"]["digest"]))
 }
 
-fn ours(project: &Project, as_nobody: bool) -> String {
+fn ours(project: &Project, corpus: Corpus, as_nobody: bool) -> String {
     let build = |output: &str| {
-        let words = ["build", output, "context"];
+        let words = [&["build", output][..], corpus.options, &["context"]].concat();
         if as_nobody {
             nobody_s(&project.sandbox, &words).run()
         } else {
             project.sandbox.wharf(words).run()
         }
     };
-    outcome(&build("--output=-"), &build("--output=type=oci,dest=-"))
+    outcome(
+        corpus,
+        &build("--output=-"),
+        &build("--output=type=oci,dest=-"),
+    )
 }
 
 /// The binary, run by an ordinary user.
@@ -203,7 +238,7 @@ fn give_away(path: &Path) {
     }
 }
 
-fn buildkit_s(project: &Project) -> String {
+fn buildkit_s(project: &Project, corpus: Corpus) -> String {
     let build = |output: &str| {
         project
             .sandbox
@@ -214,35 +249,43 @@ fn buildkit_s(project: &Project) -> String {
                 "--local=context=context",
             ])
             .args(["--local=dockerfile=context", "--progress=plain", output])
+            .args(corpus.options)
             .run()
     };
     outcome(
+        corpus,
         &build("--output=type=tar,dest=-"),
         &build("--output=type=oci,dest=-"),
     )
 }
 
-fn outcome(files: &Output, image: &Output) -> String {
-    if files.code == 0 {
-        described(&listed(&files.stdout), &config_in(&image.stdout))
-    } else {
-        "  fails\n".to_owned()
+fn outcome(corpus: Corpus, files: &Output, image: &Output) -> String {
+    if files.code != 0 {
+        return "  fails\n".to_owned();
     }
+    let mut listed = listed(&files.stdout);
+    listed.retain(|line| !corpus.left_out.iter().any(|text| line.contains(text)));
+    described(&listed, &config_in(&image.stdout))
 }
 
 #[test]
 fn what_buildkit_makes_of_them() {
-    let project = project();
-    if environment_number("WHARF_RECORD_BUILDKIT").is_some() {
-        let mut golden = String::new();
-        for (name, file) in dockerfiles() {
-            project.file("Dockerfile", file);
-            write!(golden, "=== {name}\n{}", buildkit_s(&project)).unwrap();
-        }
-        write(Path::new(GOLDEN), golden);
+    compare(&project(), CORPUS, false);
+}
+
+#[test]
+fn privileged_what_buildkit_runs() {
+    if !running_as_root() {
+        skip("RUN with all namespaces needs root");
         return;
     }
-    compare(&project, false);
+    let Some(busybox) = Peer::Busybox.installed() else {
+        return;
+    };
+    let project = project();
+    project.file("busybox", std::fs::read(busybox).unwrap());
+    write(&project.sandbox.work().join("secret"), "what is secret\n");
+    compare(&project, RUNS, false);
 }
 
 #[test]
@@ -255,20 +298,32 @@ fn privileged_an_ordinary_user_builds_the_same() {
     let binary = project.sandbox.path().join("wharf");
     std::fs::copy(project.sandbox.wharf_binary(), &binary).unwrap();
     give_away(project.sandbox.path());
-    compare(&project, true);
+    compare(&project, CORPUS, true);
 }
 
-fn compare(project: &Project, as_nobody: bool) {
-    let golden = String::from_utf8(testkit::read(Path::new(GOLDEN))).unwrap();
+fn compare(project: &Project, corpus: Corpus, as_nobody: bool) {
+    let write_file = |file: &str| {
+        project.file("Dockerfile", format!("{}{file}", corpus.begin));
+    };
+    if environment_number("WHARF_RECORD_BUILDKIT").is_some() {
+        let mut golden = String::new();
+        for (name, file) in dockerfiles(corpus) {
+            write_file(file);
+            write!(golden, "=== {name}\n{}", buildkit_s(project, corpus)).unwrap();
+        }
+        write(Path::new(corpus.golden), golden);
+        return;
+    }
+    let golden = String::from_utf8(testkit::read(Path::new(corpus.golden))).unwrap();
     let expected: BTreeMap<&str, &str> = golden
         .split("=== ")
         .filter(|part| !part.is_empty())
         .map(|part| part.split_once('\n').unwrap())
         .collect();
     let mut differing = String::new();
-    for (name, file) in dockerfiles() {
-        project.file("Dockerfile", file);
-        let found = ours(project, as_nobody);
+    for (name, file) in dockerfiles(corpus) {
+        write_file(file);
+        let found = ours(project, corpus, as_nobody);
         let expected = expected[name];
         if found != expected {
             write!(
@@ -279,4 +334,41 @@ fn compare(project: &Project, as_nobody: bool) {
         }
     }
     assert!(differing.is_empty(), "{differing}");
+}
+
+/// Of everything in the folder another time, as another checkout has it.
+fn touch(folder: &Path, seconds: u64) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        if metadata.is_dir() {
+            touch(&path, seconds);
+        } else if metadata.is_file() {
+            let file = std::fs::File::open(&path).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            file.set_modified(time).unwrap();
+        }
+    }
+}
+
+#[test]
+fn two_checkouts_of_the_corpus_give_the_same_digests() {
+    let (one, two) = (project(), project());
+    touch(&two.context(), 1_000_000_000);
+    let mut count = 0;
+    for (name, file) in dockerfiles(CORPUS) {
+        let built = |project: &Project| {
+            project.file("Dockerfile", file);
+            let words = ["build", "--quiet", "context"];
+            let output = project.sandbox.wharf(words).run();
+            (output.code == 0).then(|| output.text())
+        };
+        let first = built(&one);
+        if first.is_none() {
+            continue;
+        }
+        assert_eq!(first, built(&two), "{name}");
+        count += 1;
+    }
+    assert!(count >= 50, "only {count} were compared");
 }
