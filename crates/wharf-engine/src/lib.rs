@@ -20,9 +20,9 @@ mod telling;
 pub use builds::{
     AnnotationPlace, ArchiveTarget, Attestations, BuildFailure, BuildOutcome, BuildRequest,
     BuildSecrets, BuildSink, BuiltImage, CachePlace, CacheSource, CacheTarget, ContextSource,
-    DockerfileSource, FilesTarget, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
-    LayerCompression, NamedContext, ProvenanceOptions, RunSettings, SECRET_LIMIT_BYTES,
-    SecretSource,
+    DebugFailure, DebugTerminal, DockerfileSource, FilesTarget, ImageAnnotation,
+    ImageAnnotationError, ImageShape, ImageTarget, LayerCompression, NamedContext,
+    ProvenanceOptions, RunSettings, SECRET_LIMIT_BYTES, SecretSource,
 };
 pub use containers::{
     BindOptions, ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles,

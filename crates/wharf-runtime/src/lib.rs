@@ -29,6 +29,7 @@ pub mod single_id;
 mod spec;
 mod state;
 mod step;
+mod step_terminal;
 #[expect(
     unsafe_code,
     reason = "one folder asks the kernel what no safe library asks; each block says why it is sound"

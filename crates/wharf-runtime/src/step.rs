@@ -20,6 +20,7 @@ use crate::cgroups::{Cgroup, Hierarchies, Resources};
 use crate::init::exit_code;
 use crate::launch::{ChildIo, LaunchError, launch};
 use crate::spec::ContainerSpec;
+use crate::step_terminal;
 
 /// An order may be this long.
 const ORDER_LIMIT_BYTES: u64 = 64 << 20;
@@ -50,7 +51,8 @@ pub struct StepProcess {
 }
 
 impl StepProcess {
-    /// Starts a step: `program` with `arguments` must call [`run_step`] with its standard input. Nothing can be read by the step.
+    /// Starts a step: `program` with `arguments` must call [`run_step`] with its standard input. Nothing can be read by the step,
+    /// unless it has a terminal: then `stdout` must be one that can be read, to which that is connected.
     pub fn start(
         program: &Path,
         arguments: &[String],
@@ -180,7 +182,11 @@ fn launch_and_wait(
         cgroup.add(process.as_raw_nonzero().get().unsigned_abs())?;
         Ok(())
     })?;
-    end_with_builder(&launched.descriptor, builder).map_err(failed("wait for the step"))?;
+    match &launched.terminal {
+        Some(terminal) => step_terminal::connect(&launched.descriptor, builder, terminal),
+        None => end_with_builder(&launched.descriptor, builder),
+    }
+    .map_err(failed("wait for the step"))?;
     let status = rustix::io::retry_on_intr(|| {
         rustix::process::waitpid(Some(launched.process), WaitOptions::empty())
     })

@@ -12,6 +12,7 @@ mod cache_records;
 mod compare;
 mod contents;
 mod context;
+mod debug_shell;
 mod export;
 mod git;
 mod image_target;
@@ -29,6 +30,7 @@ pub use archive::ArchiveTarget;
 pub(crate) use bases::manifest_layers;
 pub use cache_export::{CachePlace, CacheTarget};
 pub use cache_import::CacheSource;
+pub use debug_shell::{DebugFailure, DebugTerminal};
 pub use image_target::{
     AnnotationPlace, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
     LayerCompression,

@@ -141,6 +141,11 @@ impl StepRunner for Runner {
             command: command.clone(),
             reason,
         };
+        let again = self
+            .settings
+            .debug
+            .as_ref()
+            .map(|debug| (debug, step.clone()));
         let process = self
             .engine
             .start_step(step, write, both)
@@ -149,7 +154,15 @@ impl StepRunner for Runner {
         let ends_with_build = request.cancellation.when_canceled(move || end.end());
         pass_on(File::from(read), output)?;
         let outcome = process.wait();
-        drop((ends_with_build, held));
+        drop(ends_with_build);
+        let failed = matches!(outcome, Ok(code) if code != 0);
+        if let Some((debug, step)) = again
+            && failed
+            && !request.cancellation.is_canceled()
+        {
+            debug.open_shell(&self.engine, step, &command, request.cancellation);
+        }
+        drop(held);
         if request.cancellation.is_canceled() {
             return Err(RunError::Canceled);
         }
@@ -240,6 +253,7 @@ impl Runner {
             shm_size: self.settings.host.shm_size,
             ulimits: self.settings.host.ulimits.clone(),
             cgroup_parent: self.settings.cgroup_parent.clone(),
+            terminal: false,
             resources: resources(&self.settings.host).map_err(|error| other(&error))?,
         };
         Ok((step, extra.held))

@@ -3,6 +3,7 @@
 use wharf_build::dockerfile::Network;
 use wharf_build::plan::{Action, Plan};
 
+use super::debug_shell::DebugTerminal;
 use crate::containers::HostConfig;
 
 /// What programs of a build get, and may do. Nothing of it is part of a step's key: limits and names of hosts decide whether a
@@ -19,6 +20,8 @@ pub struct RunSettings {
     pub allows_insecure: bool,
     /// `--allow network.host`.
     pub allows_host_network: bool,
+    /// `--debug-on-fail`: opens a shell where a program has failed.
+    pub debug: Option<DebugTerminal>,
 }
 
 impl RunSettings {

@@ -53,6 +53,8 @@ pub struct StepRequest {
     pub ulimits: Vec<UlimitConfig>,
     /// The group of processes in which its own is made; empty for Wharf's.
     pub cgroup_parent: String,
+    /// Whether it has a terminal, which is connected to the one that its output is.
+    pub terminal: bool,
     /// What it may use; devices are always limited unless insecure.
     pub resources: Resources,
 }
@@ -140,7 +142,7 @@ impl Engine {
                 folder: request.folder,
                 user: request.user,
                 groups: Vec::new(),
-                terminal: false,
+                terminal: request.terminal,
                 terminal_size: (0, 0),
                 capabilities,
                 no_new_privileges: false,

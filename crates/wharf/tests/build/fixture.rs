@@ -55,6 +55,12 @@ impl Project {
 
     /// What the program prints on a terminal that `script` makes; `None`, said aloud, without that.
     pub(crate) fn on_a_terminal(&self, arguments: &[&str]) -> Option<String> {
+        let output = self.typed_on_a_terminal(arguments, "")?;
+        Some(output.success().text())
+    }
+
+    /// The same with what somebody types there.
+    pub(crate) fn typed_on_a_terminal(&self, arguments: &[&str], typed: &str) -> Option<Output> {
         if !std::path::Path::new("/usr/bin/script").exists() {
             testkit::skip("script (bsdutils) is not installed");
             return None;
@@ -63,7 +69,7 @@ impl Project {
         let command = format!("{wharf} {}", arguments.join(" "));
         let script = self.sandbox.program("/usr/bin/script");
         let flags = ["--quiet", "--return", "--command", &command, "/dev/null"];
-        Some(script.args(flags).run().success().text())
+        Some(script.args(flags).input(typed).run())
     }
 
     /// The image's ID.

@@ -118,3 +118,39 @@ fn terminals_are_drawn_in_place() {
         "{output:?}"
     );
 }
+
+#[test]
+fn privileged_a_shell_opens_where_a_step_failed() {
+    let Some(project) = crate::running::project(
+        "ENV SEEN=yes\nRUN --mount=type=tmpfs,target=/scratch echo left > /left && touch /scratch/t && exit 7\n",
+    ) else {
+        return;
+    };
+    let typed =
+        "cat /left; echo seen=$SEEN; test -c /dev/tty && echo has-tty; echo > /after; exit 3\n";
+    let flags = ["build", "--progress=plain", "--debug-on-fail", "context"];
+    let Some(output) = project.typed_on_a_terminal(&flags, typed) else {
+        return;
+    };
+    let text = output.exits_with(1).text();
+    assert!(
+        text.contains("has failed. /bin/sh opens upon what it has left"),
+        "{text}"
+    );
+    for line in ["left\r\n", "seen=yes\r\n", "has-tty\r\n"] {
+        assert!(text.contains(line), "{line:?}: {text}");
+    }
+    // the build fails as it would have, and nothing of the shell is kept
+    assert!(
+        text.contains("did not complete successfully: exit code: 7"),
+        "{text}"
+    );
+    let left = std::fs::read_dir(project.sandbox.root().join("builds")).unwrap();
+    assert_eq!(left.count(), 0);
+    let output = project.run(&["--debug-on-fail"]).exits_with(1);
+    assert!(
+        output
+            .error_text()
+            .contains("--debug-on-fail needs a terminal")
+    );
+}

@@ -122,6 +122,7 @@ pub(crate) const COMMAND: Command = Command {
         run_options::CPU_SHARES,
         run_options::CPUSET_CPUS,
         run_options::CPUSET_MEMS,
+        run_options::DEBUG_ON_FAIL,
         EXPLAIN,
         FILE,
         FORCE_RM,
@@ -263,7 +264,8 @@ async fn built(
     cancellation: &Arc<Cancellation>,
 ) -> anyhow::Result<BuildOutcome> {
     let engine = session.engine();
-    let request = request(session, matches, outputs, images, cancellation)?;
+    let mut request = request(session, matches, outputs, images, cancellation)?;
+    request.run.debug = run_options::debug_terminal(matches, display, session.printer())?;
     let failed = |failure: BuildFailure| failed(session, display, &failure);
     let outcome = Box::pin(engine.build(request, &display.sink()))
         .await

@@ -1,11 +1,16 @@
 //! Options about the programs that a build runs: names of hosts, limits, network, what is allowed.
 
-use wharf_build::dockerfile::Network;
-use wharf_engine::{HostConfig, RunSettings};
+use std::sync::Arc;
 
+use wharf_build::dockerfile::Network;
+use wharf_engine::{DebugFailure, DebugTerminal, HostConfig, RunSettings};
+
+use super::display::Display;
 use crate::arguments::{Flag, Matches};
 use crate::commands::container::run_options::{value_of, values_of};
 use crate::commands::container::run_values as values;
+use crate::environment::Environment;
+use crate::printer::Printer;
 use crate::session::Session;
 
 const INSECURE: &str = "security.insecure";
@@ -23,6 +28,10 @@ pub(super) const ALLOW: Flag = Flag::comma_list(
 pub(super) const CGROUP_PARENT: Flag = Flag::text(
     "cgroup-parent",
     "Set the parent cgroup for the \"RUN\" instructions during build",
+);
+pub(super) const DEBUG_ON_FAIL: Flag = Flag::switch(
+    "debug-on-fail",
+    "Open a shell where a \"RUN\" instruction has failed (needs a terminal)",
 );
 pub(super) const NETWORK: Flag = Flag::text(
     "network",
@@ -67,6 +76,37 @@ pub(super) const MEMORY_SWAP: Flag = Flag::text(
 .takes("bytes")
 .checked_by(|text| values::size_of_swap(text).map(drop))
 .hidden();
+
+/// `--debug-on-fail`: the terminal on which a shell is opened.
+pub(super) fn debug_terminal(
+    matches: &Matches,
+    display: &Arc<Display>,
+    printer: &Arc<Printer>,
+) -> anyhow::Result<Option<DebugTerminal>> {
+    if !matches.is_set(&DEBUG_ON_FAIL) {
+        return Ok(None);
+    }
+    anyhow::ensure!(
+        printer.input_is_terminal && printer.error_size().is_some(),
+        "--debug-on-fail needs a terminal at stdin and stderr: leave it out where nobody can type"
+    );
+    let (display, printer) = (Arc::downgrade(display), Arc::clone(printer));
+    let kind = Environment::passed_on("TERM").unwrap_or_default();
+    Ok(Some(DebugTerminal::new(kind, move |failure| {
+        if let Some(display) = display.upgrade() {
+            display.finish();
+        }
+        match failure {
+            DebugFailure::Opens { command, shell } => printer.error_line(&format!(
+                "\nprocess {command:?} has failed. {shell} opens upon what it has left; `exit` ends the build"
+            )),
+            DebugFailure::NotOpened { reason } => {
+                printer.error_line(&format!("the shell cannot be opened: {reason}"));
+            }
+        }
+        rustix::io::dup(rustix::stdio::stdin()).ok()
+    })))
+}
 
 /// What the options say about programs that are run.
 pub(super) fn run_settings(session: &Session, matches: &Matches) -> anyhow::Result<RunSettings> {
