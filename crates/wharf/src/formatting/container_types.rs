@@ -144,9 +144,9 @@ pub(crate) fn network_type() -> Type {
     );
     let config = StructType::new("network.IPAMConfig")
         .field("Subnet", "Subnet", Type::String)
-        .field("IPRange", "IPRange", Type::String)
-        .field("Gateway", "Gateway", Type::String)
-        .field("AuxAddress", "AuxiliaryAddresses", pairs());
+        .optional_field("IPRange", "IPRange", Type::String)
+        .optional_field("Gateway", "Gateway", Type::String)
+        .optional_field("AuxAddress", "AuxiliaryAddresses", pairs());
     let addresses = structure("network.IPAM", &[("Driver", text), ("Options", pairs)]).field(
         "Config",
         "Config",
@@ -377,11 +377,13 @@ fn network_settings_type() -> Type {
 }
 
 fn endpoint_type() -> Type {
-    const FIELDS: [Field; 13] = [
+    const FIELDS: [Field; 15] = [
+        ("IPAMConfig", anything),
         ("Links", texts),
         ("Aliases", texts),
         ("MacAddress", text),
         ("DriverOpts", pairs),
+        ("GwPriority", number),
         ("NetworkID", text),
         ("EndpointID", text),
         ("Gateway", text),

@@ -57,6 +57,11 @@ impl Moment {
         GoTime::new(whole, self.zone.clone()).to_go_string()
     }
 
+    /// The same with all its digits.
+    pub(crate) fn exact_go_time(&self, then: Timestamp) -> String {
+        GoTime::new(then, self.zone.clone()).to_go_string()
+    }
+
     /// `2026-11-21T13:34:08Z`, to the second.
     pub(crate) fn rfc3339(&self, then: Option<Timestamp>) -> String {
         let Some(whole) = then.and_then(|then| Timestamp::from_second(then.as_second()).ok())

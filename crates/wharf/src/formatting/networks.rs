@@ -90,7 +90,7 @@ pub(crate) struct NetworkRow {
 impl NetworkRow {
     /// The row of a network.
     pub(crate) fn value(network: Network, truncate: bool, moment: &Moment) -> Value {
-        let created = moment.go_time(Some(network.created));
+        let created = moment.exact_go_time(network.created);
         Value::object(Self {
             network,
             truncate,

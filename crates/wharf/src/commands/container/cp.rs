@@ -68,6 +68,13 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
             !session.printer().is_terminal()
         },
     };
+    for argument in [source, destination] {
+        // Everything that a container has is asked for by a slash.
+        anyhow::ensure!(
+            !matches!(split(argument), (Some(_), "")),
+            "Error response from daemon: bad parameter: path cannot be empty"
+        );
+    }
     match (split(source), split(destination)) {
         ((Some(container), source), (None, destination)) => {
             copy.copy_out(container, source, destination)?;

@@ -75,6 +75,11 @@ pub(super) fn create(
         other => other,
     };
     let container = created.found_by_daemon()?;
+    let host = &container.record.host_config;
+    if host.network_mode == "host" && !host.port_bindings.is_empty() {
+        let text = "WARNING: Published ports are discarded when using host network mode";
+        session.printer().error_line(text);
+    }
     if platform.is_none() {
         warn_of_foreign_image(session, &container)?;
     }

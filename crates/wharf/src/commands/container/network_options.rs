@@ -90,6 +90,12 @@ fn with_options(config: &mut EndpointConfig, matches: &Matches) -> anyhow::Resul
         );
         config.aliases = aliases.to_vec();
     }
+    if let Some(text) = matches.some_text(&flags::MAC_ADDRESS) {
+        ensure!(
+            is_hardware_address(text),
+            "{text} is not a valid mac address"
+        );
+    }
     for (flag, field, what) in [
         (&flags::IP, &mut config.ipv4_address, "IPv4 address"),
         (&flags::MAC_ADDRESS, &mut config.mac_address, "MAC address"),
@@ -103,6 +109,18 @@ fn with_options(config: &mut EndpointConfig, matches: &Matches) -> anyhow::Resul
         }
     }
     Ok(())
+}
+
+/// Says why a `--network` cannot be taken.
+pub(super) fn check(text: &str) -> Result<(), String> {
+    parse(text).map(drop).map_err(|error| error.to_string())
+}
+
+/// Six bytes, with colons or dashes between them.
+fn is_hardware_address(text: &str) -> bool {
+    let byte = |part: &str| part.len() == 2 && u8::from_str_radix(part, 16).is_ok();
+    let parts: Vec<&str> = text.split([':', '-']).collect();
+    parts.len() == 6 && parts.into_iter().all(byte)
 }
 
 /// A name or ID, or fields as `name=web,alias=www,ip=10.0.0.2`.

@@ -132,9 +132,9 @@ pub(super) fn failed_to_start(
     .into()
 }
 
-/// Docker's words around what a container's first process said. Who it is to run as is found by Docker before that.
+/// Docker's words around what a container's first process said. Who it is to run as, and its networks, are found by Docker before that.
 pub(super) fn not_started(text: &str) -> String {
-    if text.starts_with("unable to find ") {
+    if text.starts_with("unable to find ") || text.starts_with("network ") {
         return text.to_owned();
     }
     format!("failed to create task for container: {text}")

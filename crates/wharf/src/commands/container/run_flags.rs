@@ -129,8 +129,9 @@ pub(super) const MOUNT: Flag = Flag::list("mount", "Attach a filesystem mount to
     .takes("mount")
     .checked_by(|text| parse_mount(text).map(drop));
 pub(super) const NAME: Flag = Flag::text("name", "Assign a name to the container");
-pub(super) const NETWORK: Flag =
-    Flag::list("network", "Connect a container to a network").takes("network");
+pub(super) const NETWORK: Flag = Flag::list("network", "Connect a container to a network")
+    .takes("network")
+    .checked_by(super::network_options::check);
 pub(super) const NETWORK_ALIAS: Flag = Flag::list(
     "network-alias",
     "Add network-scoped alias for the container",

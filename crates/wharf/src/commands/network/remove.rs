@@ -32,7 +32,9 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
             Ok(_) => true,
         });
     }
-    for_each(session, &there, |network| {
+    let removed = for_each(session, &there, |network| {
         session.engine().remove_network(network).map(drop)
-    })
+    });
+    // Docker's client says so, too.
+    removed.map_err(|failures| anyhow::anyhow!("{failures}\nexit status 1"))
 }
