@@ -19,6 +19,7 @@ mod sandbox;
 mod serving;
 mod terminal;
 mod tools;
+mod turns;
 mod volume;
 mod waiting;
 

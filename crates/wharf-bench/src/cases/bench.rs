@@ -8,8 +8,8 @@ use crate::registry::Registry;
 use crate::report::Shape;
 use crate::results::CaseResults;
 use crate::sandbox::Sandbox;
-use crate::terminal::say;
 use crate::tools::{Session, Tool, User};
+use crate::turns::take_turns;
 use crate::volume::VolumeKind;
 
 /// What is measured.
@@ -127,27 +127,14 @@ impl Bench {
         Session::open(&self.sandbox, tool, user, self.volume)
     }
 
-    /// Lets each of `tools` have its turn in each round. A tool that fails is reported and left out of the rounds that
-    /// follow; the others go on.
+    /// Lets `tools` take turns.
     pub(crate) fn rounds(
         &self,
         what: &str,
         tools: &[Tool],
         results: &mut CaseResults,
-        mut turn: impl FnMut(Tool, &mut CaseResults) -> Result<()>,
+        turn: impl FnMut(Tool, &mut CaseResults) -> Result<()>,
     ) {
-        let mut tools = tools.to_vec();
-        for round in 1..=self.rounds {
-            tools.retain(|tool| {
-                say(&format!("{what}: round {round}: {tool}"));
-                let outcome = turn(*tool, results);
-                if let Err(error) = &outcome {
-                    let failure = format!("{what}: {tool}: {error:#}");
-                    say(&format!("  {failure}"));
-                    results.failures.push(failure);
-                }
-                outcome.is_ok()
-            });
-        }
+        take_turns(what, self.rounds, tools.to_vec(), results, turn);
     }
 }

@@ -11,6 +11,7 @@ use crate::results::{CaseResults, Results};
 use crate::sandbox::Sandbox;
 use crate::terminal::{say, show};
 use crate::tools::{CONTAINER_TOOLS, Session, Tool, User, installed};
+use crate::turns::take_turns;
 use crate::volume::VolumeKind;
 
 /// Measures containers and builds beside Docker, Podman, Buildah and BuildKit.
@@ -183,26 +184,14 @@ impl Bench {
         chosen.copied().collect()
     }
 
-    /// Lets each of `tools` have its turn in each round. One that fails is reported and has no more turns.
+    /// Lets those of `tools` that are measured take turns.
     pub(super) fn rounds(
         &self,
         what: &str,
         tools: &[Tool],
         results: &mut CaseResults,
-        mut turn: impl FnMut(Tool, &mut CaseResults) -> Result<()>,
+        turn: impl FnMut(Tool, &mut CaseResults) -> Result<()>,
     ) {
-        let mut tools = self.chosen(tools);
-        for round in 1..=self.rounds {
-            tools.retain(|tool| {
-                say(&format!("{what}: round {round}: {tool}"));
-                let outcome = turn(*tool, results);
-                if let Err(error) = &outcome {
-                    let failure = format!("{what}: {tool}: {error:#}");
-                    say(&format!("  {failure}"));
-                    results.failures.push(failure);
-                }
-                outcome.is_ok()
-            });
-        }
+        take_turns(what, self.rounds, self.chosen(tools), results, turn);
     }
 }
