@@ -14,6 +14,9 @@ use crate::records::{Durability, RecordsError};
 use crate::store::ImageStore;
 use crate::unpack::UnpackError;
 
+/// As many digests of files are remembered, some 150 bytes each.
+const FILE_DIGESTS_LIMIT: u64 = 2_000_000;
+
 /// A layer that a step has made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildEntry {
@@ -230,15 +233,28 @@ impl ImageStore {
             .read(|session| files.iter().map(|file| session.file_digest(file)).collect())
     }
 
-    /// Remembers what files hold.
+    /// Remembers what files hold. When that becomes too much everything is forgotten, and what is still asked for is learned again:
+    /// nothing tells which files are gone.
     pub fn remember_file_digests(
         &self,
         files: &[(FileIdentity, FileDigest)],
+    ) -> Result<(), RecordsError> {
+        self.remember_file_digests_within(files, FILE_DIGESTS_LIMIT)
+    }
+
+    fn remember_file_digests_within(
+        &self,
+        files: &[(FileIdentity, FileDigest)],
+        limit: u64,
     ) -> Result<(), RecordsError> {
         if files.is_empty() {
             return Ok(());
         }
         self.shared.records.write(Durability::Volatile, |session| {
+            let room = limit.saturating_sub(files.len() as u64);
+            if session.has_more_file_digests(room)? {
+                session.delete_file_digests()?;
+            }
             for (file, found) in files {
                 session.put_file_digest(file, found)?;
             }
@@ -314,5 +330,51 @@ impl ImageStore {
             entries,
             reclaimed_bytes: swept.layer_bytes + swept.blob_bytes,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::OpenOptions;
+    use crate::{Access, Clock, Flavour};
+
+    fn file(inode: u64) -> (FileIdentity, FileDigest) {
+        let identity = FileIdentity {
+            device: 1,
+            inode,
+            size: 2,
+            changed_ns: 3,
+            modified_ns: 4,
+        };
+        let digest = Digest::of(&inode.to_le_bytes());
+        let capability = None;
+        (identity, FileDigest { digest, capability })
+    }
+
+    #[test]
+    fn digests_of_files_have_a_limit() {
+        let root = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            flavour: Flavour::User,
+            access: Access::Write,
+            clock: Clock::system(),
+            step_hook: None,
+        };
+        let store = ImageStore::open(root.path(), options).unwrap();
+        let known = |inodes: std::ops::Range<u64>| {
+            let files: Vec<FileIdentity> = inodes.map(|inode| file(inode).0).collect();
+            let found = store.file_digests(&files).unwrap();
+            found.iter().flatten().count()
+        };
+        let learn = |inodes: std::ops::Range<u64>| {
+            let files: Vec<_> = inodes.map(file).collect();
+            store.remember_file_digests_within(&files, 10).unwrap();
+        };
+        learn(0..6);
+        learn(6..10);
+        assert_eq!(known(0..20), 10);
+        learn(10..11);
+        assert_eq!((known(0..10), known(10..20)), (0, 1));
     }
 }

@@ -61,17 +61,23 @@ impl Stepping<'_, '_> {
         let is_known = self.uses_cache()
             && (self.input.remote.imports_shape(&shape_key)
                 || !store.build_entries_of_shape(&shape_key, 1)?.is_empty());
+        let mut known = None;
         if is_known {
             let fields = content_fields(&shape, &parts, self.work.times, self.digests)?;
             if self.find(&fields.digest(), &quick, running)? {
                 return Ok(true);
             }
             self.explain(&shape_key, &fields, running)?;
+            known = Some(fields);
         } else {
             self.explain(&shape_key, &shape, running)?;
         }
         let (layer, size) = self.place_and_write(action, &parts)?;
-        let fields = content_fields(&shape, &parts, self.work.times, self.digests)?;
+        // What was known is so still: a file that is found to be another one ends the step.
+        let fields = match known {
+            Some(fields) => fields,
+            None => content_fields(&shape, &parts, self.work.times, self.digests)?,
+        };
         self.remember(&layer, size, &shape, &fields, &quick, portable)?;
         Ok(false)
     }

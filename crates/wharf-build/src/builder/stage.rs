@@ -164,6 +164,11 @@ impl StageWork {
             if input.cancellation.is_canceled() {
                 return Err(canceled());
             }
+            // Nothing begins before what it needs is there.
+            for needed in step.action.stages() {
+                let waited = stages.get(index, needed);
+                waited.map_err(|error| error.at(step.lines))?;
+            }
             let number = position + before;
             let name = shown(stage, number + 1, total, &step.title);
             let running = input.events.start_as(first + number, name);

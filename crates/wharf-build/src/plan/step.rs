@@ -82,6 +82,20 @@ pub enum Action {
     Run(Box<RunAction>),
 }
 
+impl Action {
+    /// The stages that it takes files from, by their places.
+    pub(crate) fn stages(&self) -> Vec<usize> {
+        match self {
+            Self::Copy(action) => match action.from {
+                CopyFrom::Stage(index) => vec![index],
+                CopyFrom::Context | CopyFrom::Named(_) => Vec::new(),
+            },
+            Self::Workdir { .. } => Vec::new(),
+            Self::Run(action) => action.sources.iter().map(|(_, index)| *index).collect(),
+        }
+    }
+}
+
 /// COPY, ADD.
 #[derive(Debug, Clone)]
 pub struct CopyAction {

@@ -191,6 +191,14 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Whether more than `limit` digests of files are known.
+    pub(crate) fn has_more_file_digests(&self, limit: u64) -> Result<bool, RecordsError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT 1 FROM file_digests LIMIT 1 OFFSET ?1")?;
+        Ok(statement.exists([signed(limit)])?)
+    }
+
     /// Forgets all digests of files: without cache entries they save nothing.
     pub(crate) fn delete_file_digests(&self) -> Result<(), RecordsError> {
         self.0
