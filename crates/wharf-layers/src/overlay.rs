@@ -80,7 +80,7 @@ impl Overlay {
             fsconfig_set_string(context.as_fd(), key, value)
                 .map_err(|error| failure(format!("{key}={value}"), error, &context))
         };
-        set("source", "wharf")?;
+        set("source", "overlay")?;
         for lower in &folders.lowers {
             set("lowerdir+", &lower.name)?;
         }
@@ -138,7 +138,7 @@ impl Overlay {
             kernel: Vec::new(),
             source: source.into(),
         })?;
-        mount("wharf", target, "overlay", flags, options.as_c_str()).map_err(plain("overlay"))
+        mount("overlay", target, "overlay", flags, options.as_c_str()).map_err(plain("overlay"))
     }
 
     fn attributes(&self) -> MountAttrFlags {
