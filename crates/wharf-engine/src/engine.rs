@@ -34,6 +34,8 @@ pub struct EngineSettings {
     pub clock: Clock,
     /// The ordinary user whose containers these are; `None` for root, whose containers are root's.
     pub caller: Option<Caller>,
+    /// What builds may remember, in bytes; a tenth of the store's file system if it is not said.
+    pub build_cache_limit_bytes: Option<u64>,
     /// What watches containers and runs the steps of builds: which of them is said behind the arguments.
     pub monitor: MonitorProgram,
 }

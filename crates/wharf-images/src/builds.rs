@@ -98,6 +98,22 @@ pub struct BuildPruneFilter {
     pub unused_since: Option<Timestamp>,
     /// Keep the entries used last, up to so many bytes of archives.
     pub keep_bytes: Option<u64>,
+    /// Only entries whose archive's digest begins so, with or without the algorithm.
+    pub id: Option<String>,
+    /// Only entries whose step has this in its text.
+    pub description: Option<String>,
+}
+
+impl BuildPruneFilter {
+    fn means(&self, entry: &BuildEntry) -> bool {
+        let digest = entry.blob.digest;
+        let begins = |wanted: &String| {
+            digest.to_string().starts_with(wanted.as_str())
+                || digest.hex().starts_with(wanted.as_str())
+        };
+        let says = |wanted: &String| entry.description.contains(wanted.as_str());
+        self.id.as_ref().is_none_or(begins) && self.description.as_ref().is_none_or(says)
+    }
 }
 
 /// What builds remember takes on disk.
@@ -304,15 +320,22 @@ impl ImageStore {
                 .records
                 .write::<_, SweepError>(Durability::Durable, |session| {
                     let mut kept_bytes = 0;
+                    let mut seen = BTreeSet::new();
                     let mut removed = Vec::new();
                     for entry in session.build_entries()? {
+                        let is_image_s = session.image_has_layer(entry.diff_id)?;
+                        // what stays anyway takes no more for being remembered
+                        if is_image_s && !filter.all {
+                            continue;
+                        }
+                        let is_first = seen.insert(entry.blob.digest);
                         let kept = filter.keep_bytes.is_some_and(|limit| {
-                            kept_bytes += entry.blob.size;
+                            kept_bytes += if is_first { entry.blob.size } else { 0 };
                             kept_bytes <= limit
                         });
                         let is_old = filter.unused_since.is_none_or(|since| entry.used < since);
-                        let is_image_s = session.image_has_layer(entry.diff_id)?;
-                        if kept || !is_old || (is_image_s && !filter.all) {
+                        let is_meant = filter.means(&entry);
+                        if kept || !is_old || !is_meant {
                             continue;
                         }
                         session.delete_build_entry(entry.id)?;

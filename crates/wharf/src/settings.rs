@@ -31,6 +31,7 @@ pub(crate) fn engine_settings(session: &Session) -> EngineSettings {
             user: rustix::process::geteuid().as_raw(),
             group: rustix::process::getegid().as_raw(),
         }),
+        build_cache_limit_bytes: configuration.build_cache_limit_bytes,
         monitor: monitor_program(session),
     }
 }

@@ -79,6 +79,7 @@ pub struct BuildEvents {
     sink: Arc<dyn Fn(BuildEvent) + Send + Sync>,
     next: std::sync::atomic::AtomicUsize,
     used: Mutex<Vec<Digest>>,
+    made: std::sync::atomic::AtomicBool,
 }
 
 impl BuildEvents {
@@ -88,6 +89,7 @@ impl BuildEvents {
             sink,
             next: 1.into(),
             used: Mutex::default(),
+            made: false.into(),
         }
     }
 
@@ -95,6 +97,16 @@ impl BuildEvents {
     pub(super) fn used_entry(&self, key: Digest) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.push(key);
+    }
+
+    /// Notes that a step has made something new.
+    pub(super) fn made_entry(&self) {
+        self.made.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether a step has made something that was not there before.
+    pub fn has_made(&self) -> bool {
+        self.made.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Keys of everything that steps have come to so far.

@@ -527,6 +527,7 @@ impl Stepping<'_, '_> {
     ) -> Result<(), StepError> {
         let mut keys = vec![fields.digest()];
         self.input.events.used_entry(fields.digest());
+        self.input.events.made_entry();
         keys.extend_from_slice(more);
         self.input.store.put_build_entry(&NewBuildEntry {
             keys,

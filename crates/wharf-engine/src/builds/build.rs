@@ -196,6 +196,7 @@ impl Engine {
             export(&store, &builts, target)?;
             running.done();
         }
+        self.limit_cache(&events);
         Ok(outcome)
     }
 
@@ -360,6 +361,27 @@ impl Engine {
             created: primary.built.times.of_build(),
             lease: Arc::clone(work.lease),
         })
+    }
+
+    /// Removes what builds remember beyond the limit. The build is done, whatever comes of it.
+    fn limit_cache(&self, events: &BuildEvents) {
+        // what was within the limit before still is
+        if !events.has_made() {
+            return;
+        }
+        let limit = match self.settings().build_cache_limit_bytes {
+            Some(limit) => Ok(limit),
+            None => rustix::fs::statvfs(&self.settings().root)
+                .map(|disk| disk.f_blocks.saturating_mul(disk.f_frsize) / 10)
+                .map_err(|error| classify(std::io::Error::from(error))),
+        };
+        if let Err(error) = limit.and_then(|limit| self.keep_within(limit)) {
+            let text = format!(
+                "the build cache cannot be kept within its limit: {}",
+                with_causes(&error)
+            );
+            events.tell(BuildEvent::Warning(text));
+        }
     }
 
     /// Writes the caches that are wanted.

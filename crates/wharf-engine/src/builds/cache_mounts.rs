@@ -2,7 +2,8 @@
 //!
 //! `cache-mounts/<digest of the name>` is the first folder of a cache, `...-1`, `...-2` are further ones, which come to be when
 //! several steps want one for themselves at the same time. Beside each lies `....lock`: who shares a folder holds it shared, who has
-//! it alone holds it alone, whatever process they are in.
+//! it alone holds it alone, whatever process they are in. The lock's time is when the folder was used last; `....name` says what the
+//! cache is called.
 
 use std::fs::File;
 use std::io;
@@ -22,6 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// As many folders may one cache have.
 const FOLDERS_LIMIT: usize = 1000;
 const MODE: u32 = 0o755;
+/// Where all of them are, in the store.
+pub(super) const FOLDER: &str = "cache-mounts";
 
 /// One folder of a cache, held as long as this lives.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl WantedCache<'_> {
         root: &Path,
         cancellation: &Cancellation,
     ) -> io::Result<CacheFolder> {
-        let all = root.join("cache-mounts");
+        let all = root.join(FOLDER);
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -110,6 +113,13 @@ impl WantedCache<'_> {
             if !exists {
                 self.make(all, &path)?;
             }
+            // when it was used last, for whoever looks for what may go
+            rustix::fs::futimens(&lock, &NOW)?;
+            let named = name_file(all, &name);
+            if !named.exists() {
+                let id = self.mount.id.as_deref().unwrap_or(self.target);
+                wharf_blobs::write_file(&named, id.as_bytes(), 0o600)?;
+            }
             return Ok(Some(CacheFolder { path, _lock: lock }));
         }
         Err(io::Error::other(format!(
@@ -143,7 +153,24 @@ impl WantedCache<'_> {
     }
 }
 
-fn open_lock(path: &Path) -> io::Result<File> {
+/// Where the cache's name is written, beside its folder.
+pub(super) fn name_file(all: &Path, name: &str) -> PathBuf {
+    all.join(format!("{name}.name"))
+}
+
+/// The present, as the kernel knows it.
+const NOW: rustix::fs::Timestamps = {
+    let now = rustix::fs::Timespec {
+        tv_sec: 0,
+        tv_nsec: rustix::fs::UTIME_NOW,
+    };
+    rustix::fs::Timestamps {
+        last_access: now,
+        last_modification: now,
+    }
+};
+
+pub(super) fn open_lock(path: &Path) -> io::Result<File> {
     File::options()
         .create(true)
         .truncate(false)

@@ -9,6 +9,7 @@ mod cache_export;
 mod cache_import;
 mod cache_mounts;
 mod cache_records;
+mod cache_store;
 mod compare;
 mod contents;
 mod context;
@@ -30,6 +31,7 @@ pub use archive::ArchiveTarget;
 pub(crate) use bases::manifest_layers;
 pub use cache_export::{CachePlace, CacheTarget};
 pub use cache_import::CacheSource;
+pub use cache_store::{CacheMount, CacheMountFilter, CacheMountReport};
 pub use debug_shell::{DebugFailure, DebugTerminal};
 pub use image_target::{
     AnnotationPlace, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,

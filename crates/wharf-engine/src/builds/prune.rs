@@ -2,6 +2,7 @@
 
 use wharf_images::{BuildPruneFilter, BuildPruneReport, BuildUsage};
 
+use super::cache_store::CacheMountFilter;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify};
 
@@ -11,7 +12,41 @@ impl Engine {
         if self.has_no_store() {
             return Ok(BuildUsage::default());
         }
-        self.store_for_reading()?.build_usage().map_err(classify)
+        let mut usage = self.store_for_reading()?.build_usage().map_err(classify)?;
+        for cache in self.cache_mounts()? {
+            usage.entries += 1;
+            usage.bytes += cache.bytes;
+            if !cache.in_use {
+                usage.reclaimable_bytes += cache.bytes;
+            }
+        }
+        Ok(usage)
+    }
+
+    /// Keeps what builds remember within a limit: what was used longest ago goes first, layers before folders of caches. What an
+    /// image has takes no more for being remembered, and does not count.
+    pub(super) fn keep_within(&self, limit_bytes: u64) -> Result<(), EngineError> {
+        let usage = self.build_usage()?;
+        if usage.reclaimable_bytes <= limit_bytes {
+            return Ok(());
+        }
+        let mounts: u64 = self.cache_mounts()?.iter().map(|cache| cache.bytes).sum();
+        let report = self.prune_builds(&BuildPruneFilter {
+            keep_bytes: Some(limit_bytes.saturating_sub(mounts)),
+            ..BuildPruneFilter::default()
+        })?;
+        if mounts > limit_bytes {
+            self.prune_cache_mounts(&CacheMountFilter {
+                keep_bytes: Some(limit_bytes),
+                ..CacheMountFilter::default()
+            })?;
+        }
+        tracing::info!(
+            entries = report.entries.len(),
+            limit_bytes,
+            "removed build cache"
+        );
+        Ok(())
     }
 
     /// Removes layers that steps have made.

@@ -52,3 +52,4 @@ pub use stats::{ContainerStats, machine_memory};
 pub use step::StepRequest;
 pub use update::UpdateRequest;
 pub use volumes::{Volume, volume_bytes};
+pub(crate) use written::bytes_below;

@@ -19,7 +19,7 @@ impl Engine {
 }
 
 /// The bytes of the files in a folder and its folders; 0 if it is not there.
-pub(super) fn bytes_below(folder: &Path, depth: usize) -> io::Result<u64> {
+pub(crate) fn bytes_below(folder: &Path, depth: usize) -> io::Result<u64> {
     let entries = match std::fs::read_dir(folder) {
         // The container removes while we look.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),

@@ -19,6 +19,20 @@ pub(super) struct DaemonJson {
     pub(super) max_concurrent_uploads: Option<usize>,
     pub(super) max_download_attempts: Option<u32>,
     pub(super) proxies: Option<DaemonProxies>,
+    pub(super) builder: Option<DaemonBuilder>,
+}
+
+/// `builder` of `daemon.json`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct DaemonBuilder {
+    pub(super) gc: Option<DaemonCollection>,
+}
+
+/// `builder.gc`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DaemonCollection {
+    pub(super) default_keep_storage: Option<String>,
 }
 
 /// `proxies` of `daemon.json`: used where the environment names none.

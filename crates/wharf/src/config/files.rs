@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use wharf_engine::parse_size;
 
 use crate::environment::{Environment, ProxyVariables};
 
@@ -40,6 +41,8 @@ pub(crate) struct Configuration {
     pub(crate) max_concurrent_uploads: usize,
     /// How often one layer is tried.
     pub(crate) max_download_attempts: u32,
+    /// What builds may remember, in bytes.
+    pub(crate) build_cache_limit_bytes: Option<u64>,
     /// Proxies, of the environment or else of `daemon.json`.
     pub(crate) proxies: ProxyVariables,
     /// `log-level` of the files.
@@ -55,6 +58,10 @@ pub(crate) enum ConfigError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} is larger than {MAX_FILE_BYTES} bytes: this is no configuration", path.display())]
     TooLarge { path: PathBuf },
+    #[error(
+        "invalid size {text:?} of the build cache: expected a number with a unit, as 512m or 10GB"
+    )]
+    Size { text: String },
     #[error("{} is no JSON that can be used: {source}", path.display())]
     Json {
         path: PathBuf,
@@ -170,10 +177,27 @@ impl Configuration {
             max_concurrent_downloads: downloads.unwrap_or(MAX_CONCURRENT_DOWNLOADS),
             max_concurrent_uploads: uploads.unwrap_or(MAX_CONCURRENT_UPLOADS),
             max_download_attempts: attempts.unwrap_or(MAX_DOWNLOAD_ATTEMPTS),
+            build_cache_limit_bytes: build_cache_limit(&own, &docker)?,
             proxies: proxies(environment, docker.first()),
             log_level: own.iter().find_map(|file| file.log_level.clone()),
             log_format: own.iter().find_map(|file| file.log_format.clone()),
         })
+    }
+}
+
+/// `[builds] cache-limit`, or else `builder.gc.defaultKeepStorage` of `daemon.json`.
+fn build_cache_limit(own: &[WharfToml], docker: &[DaemonJson]) -> Result<Option<u64>, ConfigError> {
+    let own = own.iter().find_map(|file| file.builds.cache_limit.as_ref());
+    let docker = docker.iter().find_map(|file| {
+        let collection = file.builder.as_ref()?.gc.as_ref()?;
+        collection.default_keep_storage.as_ref()
+    });
+    match own {
+        Some(text) => parse_size(text)
+            .map(Some)
+            .ok_or_else(|| ConfigError::Size { text: text.clone() }),
+        // dockerd judges its own file
+        None => Ok(docker.and_then(|text| parse_size(text))),
     }
 }
 
@@ -380,7 +404,7 @@ mod tests {
         let machine = Machine::new(&[
             (
                 "etc/docker/daemon.json",
-                r#"{"data-root": "/big/docker", "registry-mirrors": ["https://m"], "max-concurrent-downloads": 9, "insecure-registries": ["a:5000"], "debug": true}"#,
+                r#"{"data-root": "/big/docker", "registry-mirrors": ["https://m"], "max-concurrent-downloads": 9, "builder": {"gc": {"enabled": true, "defaultKeepStorage": "3GB"}}, "insecure-registries": ["a:5000"], "debug": true}"#,
             ),
             (
                 "etc/wharf/wharf.toml",
@@ -399,6 +423,7 @@ mod tests {
         );
         assert_eq!(read.mirrors, ["https://m"]);
         assert_eq!(read.insecure, ["b:5000"]);
+        assert_eq!(read.build_cache_limit_bytes, Some(3 << 30));
         assert_eq!(
             (read.max_concurrent_downloads, read.max_concurrent_uploads),
             (9, 1)

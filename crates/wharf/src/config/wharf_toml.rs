@@ -21,6 +21,17 @@ pub(super) struct WharfToml {
     /// How they are moved.
     #[serde(default)]
     pub(super) transfer: Transfer,
+    /// How they are built.
+    #[serde(default)]
+    pub(super) builds: Builds,
+}
+
+/// `[builds]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Builds {
+    /// What builds may remember: `10GB`.
+    pub(super) cache_limit: Option<String>,
 }
 
 /// `[registries]`.

@@ -7,6 +7,7 @@
 )]
 
 mod bad_luck;
+mod cache_mounts;
 mod caching;
 mod contexts;
 mod copying;

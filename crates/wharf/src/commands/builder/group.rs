@@ -2,11 +2,11 @@
 
 use crate::arguments::Command;
 
-use super::{build, prune};
+use super::{build, cache_group, prune};
 
 pub(crate) const COMMAND: Command = Command {
     name: "builder",
     summary: "Manage builds",
-    subcommands: &[build::COMMAND, prune::COMMAND],
+    subcommands: &[build::COMMAND, cache_group::COMMAND, prune::COMMAND],
     ..Command::EMPTY
 };

@@ -1,6 +1,7 @@
 //! `wharf build`, and what builds remember.
 
 pub(crate) mod build;
+mod cache_group;
 mod cache_options;
 mod call;
 mod check;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use jiff::SignedDuration;
+use wharf_engine::CacheMountFilter;
 use wharf_images::{BuildPruneFilter, Unfinished};
 
 use crate::arguments::{Command, Flag, Matches, Run};
@@ -68,7 +69,13 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         .prune_builds(&BuildPruneFilter {
             all,
             unused_since: filter.until,
-            keep_bytes: None,
+            ..BuildPruneFilter::default()
+        })
+        .found_by_daemon()?;
+    let caches = engine
+        .prune_cache_mounts(&CacheMountFilter {
+            unused_since: filter.until,
+            ..CacheMountFilter::default()
         })
         .found_by_daemon()?;
     // What dead processes left behind is nobody's: it goes without being told.
@@ -82,8 +89,8 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         unused_networks::deleted(&networks),
         unused_volumes::deleted(&unused),
         deleted(&report),
-        deleted_entries(&builds),
-        reclaimed(freed + report.reclaimed_bytes + builds.reclaimed_bytes)
+        deleted_entries(&builds, &caches),
+        reclaimed(freed + report.reclaimed_bytes + builds.reclaimed_bytes + caches.reclaimed_bytes)
     ))?;
     Ok(ExitCode::SUCCESS)
 }
