@@ -26,6 +26,8 @@ pub enum Peer {
     OpenSsl,
     /// The statically linked `BusyBox`.
     Busybox,
+    /// Strace, which ends programs at a call of one's choice.
+    Strace,
 }
 
 impl Peer {
@@ -42,6 +44,7 @@ impl Peer {
             Self::Git => "git",
             Self::OpenSsl => "openssl",
             Self::Busybox => "busybox",
+            Self::Strace => "strace",
         }
     }
 

@@ -9,6 +9,7 @@ use wharf_runtime::ContainerState;
 use wharf_transfer::ErrorKind;
 
 use super::config::{ContainerConfig, HostConfig};
+use super::half_made::AtWork;
 use super::names::{is_name, new_id, new_name};
 use super::networks::EndpointConfig;
 use super::record::{Container, ContainerRecord, RECORD_FILE, RECORD_FORMAT, short};
@@ -81,8 +82,32 @@ impl Engine {
         }
         super::check::check(&record)?;
         self.choose_networks(&mut record, networks)?;
-        self.register(&mut record, name.as_deref())?;
-        match self.write_container(&mut record) {
+        let at_work = self.begin_work()?;
+        match self.register(&mut record, name.as_deref()) {
+            // Perhaps one has the name that was never whole.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                drop(at_work);
+                self.sweep_half_made()?;
+                let at_work = self.begin_work()?;
+                self.register(&mut record, name.as_deref())?;
+                self.finish_container(record, at_work)
+            }
+            other => {
+                other?;
+                self.finish_container(record, at_work)
+            }
+        }
+    }
+
+    /// Writes down what is registered.
+    fn finish_container(
+        &self,
+        mut record: ContainerRecord,
+        at_work: AtWork,
+    ) -> Result<Container, EngineError> {
+        let written = self.write_container(&mut record);
+        drop(at_work);
+        match written {
             Ok(()) => Ok(Container {
                 record,
                 state: ContainerState::default(),

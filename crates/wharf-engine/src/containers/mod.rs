@@ -10,6 +10,7 @@ mod create;
 mod devices;
 mod exec;
 mod files;
+mod half_made;
 mod host_document;
 mod inspect;
 mod logs;

@@ -125,14 +125,17 @@ impl Engine {
         if self.has_no_store() {
             return Ok(Vec::new());
         }
-        let mut containers = Vec::new();
+        let (mut containers, mut half_made) = (Vec::new(), false);
         for (_, user) in self.container_users()? {
             match self.read_container(&user.id) {
                 Ok(container) => containers.push(container),
-                // It is being made or removed at this moment.
-                Err(error) if error.kind() == ErrorKind::NotFound => (),
+                // It is being made or removed at this moment, or was when somebody died.
+                Err(error) if error.kind() == ErrorKind::NotFound => half_made = true,
                 Err(error) => return Err(error),
             }
+        }
+        if half_made && let Err(error) = self.sweep_half_made() {
+            tracing::warn!(%error, "a half made container cannot be removed");
         }
         containers.sort_by(|a, b| {
             let (a, b) = (&a.record, &b.record);

@@ -73,7 +73,26 @@ impl Engine {
 
     /// Deletes a container's folder, and then its record: what is left half removed is still known, and can be removed again.
     pub(super) fn forget_container(&self, id: &str) -> Result<(), EngineError> {
-        let store = self.store()?;
+        let _at_work = self.begin_work()?;
+        self.forget_at_work(id)
+    }
+
+    /// The same, for who holds the lock.
+    pub(super) fn forget_at_work(&self, id: &str) -> Result<(), EngineError> {
+        self.remove_container_folder(id)?;
+        self.store()?
+            .remove_user(UserKind::Container, id)
+            .map_err(classify)?;
+        // A monitor that died before it had said that the container runs left them.
+        if self.has_places(id)
+            && let Err(error) = self.release_dead_places()
+        {
+            tracing::warn!(%error, "what a dead container left of its network cannot be removed");
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_container_folder(&self, id: &str) -> Result<(), EngineError> {
         let removed = rustix::fs::open(
             self.containers_folder(),
             rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
@@ -82,13 +101,9 @@ impl Engine {
         .map_err(io::Error::from)
         .and_then(|folder| wharf_layers::remove_tree(folder, id));
         match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(classify(error)),
-            _ => (),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(classify(error)),
+            _ => Ok(()),
         }
-        store
-            .remove_user(UserKind::Container, id)
-            .map_err(classify)?;
-        Ok(())
     }
 
     /// Removes all containers that do not run and that `wanted` accepts: their IDs, and what was freed in bytes.
@@ -97,6 +112,9 @@ impl Engine {
         wanted: impl Fn(&Container) -> bool,
     ) -> Result<(Vec<String>, u64), EngineError> {
         let (mut removed, mut freed) = (Vec::new(), 0);
+        if !self.has_no_store() {
+            self.sweep_half_made()?;
+        }
         for container in self.containers()? {
             let ended = matches!(container.state.status, Status::Created | Status::Exited);
             if !ended || !wanted(&container) {

@@ -118,6 +118,18 @@ fn words_of_monitor(folder: &ContainerFolder) -> std::io::Result<Stdio> {
     Ok(Stdio::from(file))
 }
 
+/// What people should know of a container with a single id whose program is to run as somebody else.
+fn one_id(order: &MonitorOrder) -> Option<String> {
+    let user = order.spec.process.user.as_str();
+    let named = user.split(':').next().unwrap_or_default();
+    let single = order.spec.namespaces.user.as_ref();
+    (single.is_some_and(|ids| !ids.set_groups) && !matches!(named, "" | "0" | "root")).then(|| {
+        format!(
+            "the container has one id: its program runs as root inside, which is you outside, and not as {user}"
+        )
+    })
+}
+
 /// How a container is connected.
 enum Network {
     /// Root's: by a bridge.
@@ -151,6 +163,7 @@ impl MonitorHost for Host<'_> {
         }
         self.cgroup = Some(created.cgroup);
         let mut warnings = created.warnings;
+        warnings.extend(one_id(order));
         let folder = self.engine.container_folder(&self.record.id);
         let endpoints = self.record.endpoints();
         let on_bridge = endpoints

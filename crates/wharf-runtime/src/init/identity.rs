@@ -28,8 +28,12 @@ impl Identity {
     pub(super) fn find(process: &ProcessSpec, set_groups: bool) -> Result<Self, InitError> {
         let users = read_file(Path::new("/etc/passwd"))?;
         let groups = read_file(Path::new("/etc/group"))?;
-        let account = find_account(&process.user, &process.groups, &users, &groups)
+        let mut account = find_account(&process.user, &process.groups, &users, &groups)
             .map_err(|error| InitError::new(error.to_string()))?;
+        if !set_groups {
+            // There is one id, and it is root's: who asks for another one has the same rights outside.
+            (account.user, account.group) = (0, 0);
+        }
         Ok(Self {
             account,
             set_groups,

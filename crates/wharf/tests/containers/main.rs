@@ -3,6 +3,7 @@
 mod boot;
 mod changes;
 mod copy;
+mod crashes;
 mod fixture;
 mod inspect;
 mod isolation;

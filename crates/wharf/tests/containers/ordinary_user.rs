@@ -279,6 +279,14 @@ fn an_ordinary_user_runs_containers() {
         shell(&[], "id -u; echo $$; cat /data/seed"),
         "0\n1\nfrom the image\n"
     );
+    // There is one id: whoever else is asked for is the same outside.
+    assert_eq!(
+        shell(
+            &["--user", "ann:audio"],
+            "id -u; echo $HOME; cat /data/seed"
+        ),
+        "0\n/home/ann\nfrom the image\n"
+    );
     assert_eq!(
         shell(
             &["-v", "kept:/data"],

@@ -138,6 +138,16 @@ impl Engine {
         file.save()
     }
 
+    /// Whether anything of a network is the container's.
+    pub(in crate::containers) fn has_places(&self, id: &str) -> bool {
+        let read = file::read(&file::path(self)).ok().flatten();
+        read.is_some_and(|state| {
+            let mut networks = state.networks.values();
+            state.name_servers.contains(id)
+                || networks.any(|network| network.places.contains_key(id))
+        })
+    }
+
     /// Where the container is, while it runs; that through which it reaches the world first.
     pub fn container_networks(&self, id: &str) -> Result<Vec<ContainerNetwork>, EngineError> {
         let read = file::read(&file::path(self))
