@@ -6,6 +6,7 @@
 )]
 
 mod backups;
+mod builds;
 mod configuration;
 mod fixture;
 mod mistakes;
