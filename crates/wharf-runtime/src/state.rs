@@ -4,7 +4,7 @@
 //! while somebody watches that process.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -319,8 +319,16 @@ impl ContainerFolder {
     }
 
     /// Replaces what is known of its life, for good. Only for whoever holds the lock.
+    ///
+    /// On a disk that is full it is written where the old state stands, which needs no room: better a file that a power loss may
+    /// damage than a container that is said to run when it has ended.
     pub fn write_state(&self, state: &ContainerState) -> Result<(), FolderError> {
-        self.write("state.json", state)
+        match self.write("state.json", state) {
+            Err(FolderError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+                self.replace("state.json", state, overwrite)
+            }
+            other => other,
+        }
     }
 
     /// The same for what need not last through a power loss: that a container runs which nobody starts again.
@@ -383,6 +391,14 @@ impl ContainerFolder {
         })?;
         put(&path, &bytes, 0o600).map_err(io_error(&path))
     }
+}
+
+/// Writes over what is in the file.
+fn overwrite(path: &Path, content: &[u8], _mode: u32) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(content)?;
+    file.set_len(content.len() as u64)?;
+    file.sync_all()
 }
 
 fn is_empty(path: &Path) -> bool {

@@ -153,12 +153,16 @@ impl Engine {
     fn write_container(&self, record: &mut ContainerRecord) -> Result<(), EngineError> {
         let folder = self.container_folder(&record.id);
         for name in ["", "upper", "work", "rootfs"] {
+            let path = folder.path().join(name);
             std::fs::DirBuilder::new()
                 .recursive(true)
                 // What is in `upper` becomes the container's root.
                 .mode(if name == "upper" { 0o755 } else { 0o700 })
-                .create(folder.path().join(name))
-                .map_err(classify)?;
+                .create(&path)
+                .map_err(|error| {
+                    let kind = Classified::kind(&error);
+                    failure(kind, format!("mkdir {}: {error}", path.display()))
+                })?;
         }
         record.mounts = self.prepare_mounts(record)?;
         folder.write(RECORD_FILE, record).map_err(classify)

@@ -1,5 +1,6 @@
 //! Containers with the real binary: as root, on the machine that runs the tests.
 
+mod bad_luck;
 mod boot;
 mod changes;
 mod copy;
