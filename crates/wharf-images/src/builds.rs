@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use wharf_oci::{Descriptor, DiffId, Digest};
 
-use crate::garbage::{Candidates, SweepError};
+use crate::garbage::{Candidates, SweepError, io_error};
 use crate::layers::{LayerError, LayerRecord, LayerSlot};
 use crate::records::{Durability, RecordsError};
 use crate::store::ImageStore;
@@ -349,6 +349,8 @@ impl ImageStore {
                     Ok(removed)
                 })?;
         let swept = self.sweep(&candidates)?;
+        let folder = self.root().join("deflated");
+        self.forget_deflated_blocks().map_err(io_error(&folder))?;
         Ok(BuildPruneReport {
             entries,
             reclaimed_bytes: swept.layer_bytes + swept.blob_bytes,

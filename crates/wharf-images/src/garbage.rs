@@ -306,7 +306,7 @@ impl ImageStore {
     }
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> SweepError {
+pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> SweepError {
     let path = path.to_path_buf();
     move |source| SweepError::Io { path, source }
 }

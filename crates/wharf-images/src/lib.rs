@@ -26,6 +26,7 @@
 mod builds;
 mod check;
 mod clock;
+mod deflated;
 mod garbage;
 mod images;
 mod layers;

@@ -26,7 +26,10 @@ pub use apply::{
     AppliedLayer, ApplyCheckpoint, ApplyLayerError, ApplyOptions, EntryName, Flavour,
     REMEMBERED_XATTR, RememberedEntry, RememberedMetadata, apply_layer,
 };
-pub use compression::{Compression, Compressor, Decompressor, MAGIC_BYTES, ZstdCompressor, detect};
+pub use compression::{
+    Compression, Compressor, Decompressor, DeflatedBlock, DeflatedBlocks, MAGIC_BYTES,
+    ZstdCompressor, detect,
+};
 pub use extract::{ExtractError, ExtractOptions, ExtractPlace, Ownership, extract_archive};
 pub use limits::{LimitExceeded, Limits};
 pub use overlay::{Overlay, OverlayError, OverlayUpper};

@@ -58,9 +58,13 @@ impl Stepping<'_, '_> {
         }
         let shape_key = shape.digest();
         let store = self.input.store;
-        let is_known = self.uses_cache()
-            && (self.input.remote.imports_shape(&shape_key)
-                || !store.build_entries_of_shape(&shape_key, 1)?.is_empty());
+        let mut similar = None;
+        if self.uses_cache() {
+            let earlier = store.build_entries_of_shape(&shape_key, 1)?;
+            similar = earlier.first().map(|entry| entry.blob.digest);
+        }
+        let is_known =
+            similar.is_some() || (self.uses_cache() && self.input.remote.imports_shape(&shape_key));
         let mut known = None;
         if is_known {
             let fields = content_fields(&shape, &parts, self.work.times, self.digests)?;
@@ -72,7 +76,7 @@ impl Stepping<'_, '_> {
         } else {
             self.explain(&shape_key, &shape, running)?;
         }
-        let (layer, size) = self.place_and_write(action, &parts)?;
+        let (layer, size) = self.place_and_write(action, &parts, similar)?;
         // What was known is so still: a file that is found to be another one ends the step.
         let fields = match known {
             Some(fields) => fields,
@@ -248,6 +252,7 @@ impl Stepping<'_, '_> {
         &mut self,
         action: &CopyAction,
         parts: &[Part],
+        similar: Option<Digest>,
     ) -> Result<(crate::plan::LayerRef, u64), StepError> {
         let owner = self.owner(action)?;
         let stage = if is_linked(action) {
@@ -278,7 +283,7 @@ impl Stepping<'_, '_> {
             }
         }
         let entries = destination.into_entries()?;
-        self.write(&entries)
+        self.write(&entries, similar)
     }
 
     fn owner(&self, action: &CopyAction) -> Result<Option<Owner>, StepError> {

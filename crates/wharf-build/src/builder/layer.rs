@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Read as _, Write};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use wharf_blobs::Spool;
 use wharf_images::{FileDigest, ImageStore, Lease};
-use wharf_layers::{Compressor, Entry, EntryKind, TarWriter, Xattr};
-use wharf_oci::{Algorithm, Descriptor, DiffId, Hasher, MediaType};
+use wharf_layers::{Compressor, DeflatedBlocks, Entry, EntryKind, TarWriter, Xattr};
+use wharf_oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, MediaType};
 
 use super::cancellation::Cancellation;
 use super::digests::{Digests, Hashing};
 use super::error::StepError;
+use super::known_blocks::{self, KnownBlocks};
 use crate::copy::{Content, LayerEntry};
 use crate::plan::LayerRef;
 use crate::tree::{Node, NodeKind};
@@ -77,6 +79,20 @@ pub(super) struct LayerTarget<'a> {
     pub(super) lease: &'a Lease,
     /// When the build is given up, no layer is finished.
     pub(super) cancellation: &'a Cancellation,
+    /// What of its blocks is known from before, and is remembered.
+    pub(super) blocks: Blocks,
+}
+
+/// What becomes of a layer's deflated blocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Blocks {
+    /// Nothing: nobody will look for them.
+    Forgotten,
+    /// They are remembered, and those of an earlier archive, which may be much the same, are taken over.
+    Remembered {
+        /// The earlier archive.
+        similar: Option<Digest>,
+    },
 }
 
 /// A layer that is in the store now, with the sum of its files' sizes.
@@ -116,7 +132,14 @@ pub(super) fn write_tar(
         .blobs()
         .spool()
         .map_err(|error| failed(io::Error::other(error)))?;
-    let compressor = Compressor::gzip(spool, GZIP_LEVEL, target.threads).map_err(failed)?;
+    let compressor = match target.blocks {
+        Blocks::Forgotten => Compressor::gzip(spool, GZIP_LEVEL, target.threads),
+        Blocks::Remembered { similar } => {
+            let known: Arc<dyn DeflatedBlocks> = KnownBlocks::of(target.store, similar.as_ref());
+            Compressor::gzip_from_known(spool, GZIP_LEVEL, target.threads, &known)
+        }
+    };
+    let compressor = compressor.map_err(failed)?;
     let both = HashingWriter {
         hasher: Hasher::new(Algorithm::Sha256),
         inner: compressor,
@@ -136,8 +159,11 @@ pub(super) fn write_tar(
         .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
         .map_err(failed)?;
     let diff_id = DiffId::new(both.hasher.finish());
-    let spool = both.inner.finish().map_err(failed)?;
+    let (spool, blocks) = both.inner.finish_with_blocks().map_err(failed)?;
     let layer = publish(spool, diff_id, target.store, target.lease)?;
+    if blocks.len() > 1 {
+        known_blocks::remember(target.store, &layer.blob.digest, &blocks);
+    }
     Ok(WrittenLayer { layer, size })
 }
 

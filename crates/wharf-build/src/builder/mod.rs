@@ -9,6 +9,7 @@ mod digests;
 mod error;
 mod event;
 mod key;
+mod known_blocks;
 mod layer;
 mod remote;
 mod run;

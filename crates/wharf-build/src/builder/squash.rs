@@ -9,7 +9,7 @@ use wharf_oci::{DiffId, History};
 use super::cancellation::Cancellation;
 use super::digests::Digests;
 use super::error::StepError;
-use super::layer::{LayerTarget, write_layer};
+use super::layer::{Blocks, LayerTarget, write_layer};
 use super::stage::{BuiltLayer, BuiltStage};
 use crate::copy::{Content, LayerEntry};
 use crate::tree::{FileTree, LayersTree, Lookup as _, Node, NodeKind, join};
@@ -67,6 +67,7 @@ pub fn squash(
         store,
         lease,
         cancellation: &Cancellation::default(),
+        blocks: Blocks::Forgotten,
     };
     let written = write_layer(&difference.entries, built.times, target, &mut digests)?;
     store.remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;

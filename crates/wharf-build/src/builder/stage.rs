@@ -13,7 +13,7 @@ use super::digests::Digests;
 use super::error::{BuildError, StepError};
 use super::event::{BuildEvents, Running};
 use super::key::KeyFields;
-use super::layer::{LayerTarget, Times, write_layer};
+use super::layer::{Blocks, LayerTarget, Times, write_layer};
 use super::remote::RemoteSources;
 use super::run::StepRunner;
 use super::stages::Stages;
@@ -77,6 +77,7 @@ impl<'a> BuildInput<'a> {
             store: self.store,
             lease: self.lease,
             cancellation: self.cancellation,
+            blocks: Blocks::Forgotten,
         }
     }
 }
@@ -501,17 +502,22 @@ impl Stepping<'_, '_> {
         fields: &KeyFields,
         more: &[Digest],
     ) -> Result<(), StepError> {
-        let written = self.write(entries)?;
+        let written = self.write(entries, None)?;
         self.remember(&written.0, written.1, shape, fields, more, 1)
     }
 
-    /// Writes the step's layer; with the sum of its files' sizes.
+    /// Writes the step's layer, which may be much the same as the archive `similar`; with the sum of its files' sizes.
     pub(super) fn write(
         &mut self,
         entries: &[(Vec<u8>, LayerEntry)],
+        similar: Option<Digest>,
     ) -> Result<(LayerRef, u64), StepError> {
         let input = self.input;
-        let written = write_layer(entries, self.work.times, input.target(), self.digests)?;
+        let target = LayerTarget {
+            blocks: Blocks::Remembered { similar },
+            ..input.target()
+        };
+        let written = write_layer(entries, self.work.times, target, self.digests)?;
         Ok((written.layer, written.size))
     }
 

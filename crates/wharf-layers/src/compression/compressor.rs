@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use wharf_oci::{Algorithm, Digest, Hasher};
 
 /// Blocks of 1 MiB lose less than a thousandth to their ends.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -23,6 +24,32 @@ const DICTIONARY_BYTES: usize = 32 << 10;
 const BLOCKS_AHEAD: usize = 2;
 /// No flags, no time, no extra flags, made by an unknown system: nothing that could differ.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+/// Blocks that were deflated before, by what they were deflated from.
+pub trait DeflatedBlocks: Send + Sync {
+    /// The deflated form of the block with this key, if it is known and whole.
+    fn find(&self, key: &Digest) -> Option<Vec<u8>>;
+}
+
+/// One deflated block of a stream: where it lies follows from the lengths of those before it, from [`Compressor::HEADER_BYTES`] on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeflatedBlock {
+    /// Over everything that it was deflated from: the block, what is before it, the level, whether it is the last.
+    pub key: Digest,
+    /// How many bytes it has.
+    pub length: u32,
+    /// CRC-32 of its bytes.
+    pub check: u32,
+}
+
+impl DeflatedBlock {
+    /// Whether these are its bytes, undamaged.
+    pub fn has(&self, bytes: &[u8]) -> bool {
+        let mut check = Crc::new();
+        check.update(bytes);
+        bytes.len() as u64 == u64::from(self.length) && check.sum() == self.check
+    }
+}
 
 /// A writer that compresses with gzip into `W`.
 ///
@@ -37,12 +64,35 @@ pub struct Compressor<W: Write> {
     pending_limit: usize,
     crc: Crc,
     length: u64,
+    blocks: Vec<DeflatedBlock>,
     workers: Workers,
 }
 
 impl<W: Write> Compressor<W> {
+    /// Where the first block lies.
+    pub const HEADER_BYTES: u64 = HEADER.len() as u64;
+
+    /// As [`Compressor::gzip`], but blocks that are `known` are taken as they are; the bytes are the same.
+    pub fn gzip_from_known(
+        target: W,
+        level: u32,
+        threads: usize,
+        known: &Arc<dyn DeflatedBlocks>,
+    ) -> io::Result<Self> {
+        Self::start(target, level, threads, Some(known))
+    }
+
     /// Compresses at `level`, from 1 (fast) to 9 (small), on `threads` threads. Docker uses level 6.
-    pub fn gzip(mut target: W, level: u32, threads: usize) -> io::Result<Self> {
+    pub fn gzip(target: W, level: u32, threads: usize) -> io::Result<Self> {
+        Self::start(target, level, threads, None)
+    }
+
+    fn start(
+        mut target: W,
+        level: u32,
+        threads: usize,
+        known: Option<&Arc<dyn DeflatedBlocks>>,
+    ) -> io::Result<Self> {
         target.write_all(&HEADER)?;
         let threads = threads.max(1);
         Ok(Self {
@@ -53,12 +103,18 @@ impl<W: Write> Compressor<W> {
             pending_limit: threads * BLOCKS_AHEAD,
             crc: Crc::new(),
             length: 0,
-            workers: Workers::start(threads, level.clamp(1, 9))?,
+            blocks: Vec::new(),
+            workers: Workers::start(threads, level.clamp(1, 9), known)?,
         })
     }
 
     /// Writes what is still held back and the end of the stream. Without it the stream is truncated.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub fn finish(self) -> io::Result<W> {
+        self.finish_with_blocks().map(|(target, _)| target)
+    }
+
+    /// As [`Compressor::finish`], with the blocks in their order; none if nobody gave known ones.
+    pub fn finish_with_blocks(mut self) -> io::Result<(W, Vec<DeflatedBlock>)> {
         self.submit(true)?;
         while !self.pending.is_empty() {
             self.write_oldest()?;
@@ -67,7 +123,7 @@ impl<W: Write> Compressor<W> {
         // RFC 1952: the size modulo 2^32.
         let size = u32::try_from(self.length & 0xffff_ffff).unwrap_or_default();
         self.target.write_all(&size.to_le_bytes())?;
-        Ok(self.target)
+        Ok((self.target, self.blocks))
     }
 
     fn submit(&mut self, is_last: bool) -> io::Result<()> {
@@ -94,6 +150,7 @@ impl<W: Write> Compressor<W> {
         let deflated = receiver.recv().map_err(|_gone| worker_gone())??;
         self.crc.combine(&deflated.crc);
         self.length += deflated.length;
+        self.blocks.extend(deflated.block);
         self.target.write_all(&deflated.bytes)
     }
 }
@@ -138,6 +195,7 @@ struct Deflated {
     bytes: Vec<u8>,
     crc: Crc,
     length: u64,
+    block: Option<DeflatedBlock>,
 }
 
 /// Threads that deflate blocks; they end when this is dropped.
@@ -147,7 +205,11 @@ struct Workers {
 }
 
 impl Workers {
-    fn start(count: usize, level: u32) -> io::Result<Self> {
+    fn start(
+        count: usize,
+        level: u32,
+        known: Option<&Arc<dyn DeflatedBlocks>>,
+    ) -> io::Result<Self> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let mut workers = Self {
@@ -156,10 +218,11 @@ impl Workers {
         };
         for _ in 0..count {
             let queue = Arc::clone(&queue);
+            let known = known.cloned();
             let thread = std::thread::Builder::new().name("gzip".to_owned());
             workers
                 .threads
-                .push(thread.spawn(move || work(&queue, level))?);
+                .push(thread.spawn(move || work(&queue, level, known.as_deref()))?);
         }
         Ok(workers)
     }
@@ -180,20 +243,56 @@ impl Drop for Workers {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, level: u32) {
-    let mut deflate = Compress::new(Compression::new(level), false);
+fn work(queue: &Mutex<Receiver<Job>>, level: u32, known: Option<&dyn DeflatedBlocks>) {
     loop {
         // The lock is held while waiting: one of the idle threads waits for the next block, the others for it.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        let result = deflate_block(&mut deflate, &job);
+        let result = match known {
+            Some(known) => known_or_deflated(level, &job, known),
+            None => deflate_block(level, &job),
+        };
         // A compressor that was dropped wants no result.
         let _nobody_may_want_it = job.result.send(result);
     }
 }
 
-fn deflate_block(deflate: &mut Compress, job: &Job) -> io::Result<Deflated> {
-    deflate.reset();
+fn known_or_deflated(level: u32, job: &Job, known: &dyn DeflatedBlocks) -> io::Result<Deflated> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update(&level.to_le_bytes());
+    hasher.update(&[u8::from(job.is_last)]);
+    hasher.update(&(job.dictionary.len() as u64).to_le_bytes());
+    hasher.update(&job.dictionary);
+    hasher.update(&job.block);
+    let key = hasher.finish();
+    let mut deflated = match known.find(&key) {
+        Some(bytes) => found_block(job, bytes),
+        None => deflate_block(level, job)?,
+    };
+    let mut check = Crc::new();
+    check.update(&deflated.bytes);
+    deflated.block = Some(DeflatedBlock {
+        key,
+        length: u32::try_from(deflated.bytes.len()).map_err(io::Error::other)?,
+        check: check.sum(),
+    });
+    Ok(deflated)
+}
+
+fn found_block(job: &Job, bytes: Vec<u8>) -> Deflated {
+    let mut crc = Crc::new();
+    crc.update(&job.block);
+    Deflated {
+        bytes,
+        crc,
+        length: job.block.len() as u64,
+        block: None,
+    }
+}
+
+fn deflate_block(level: u32, job: &Job) -> io::Result<Deflated> {
+    // Not one that is reset: zlib-rs keeps something of the block before, and then the bytes depend on which thread had which block.
+    let mut deflate = Compress::new(Compression::new(level), false);
     if !job.dictionary.is_empty() {
         deflate
             .set_dictionary(&job.dictionary)
@@ -220,13 +319,7 @@ fn deflate_block(deflate: &mut Compress, job: &Job) -> io::Result<Deflated> {
         }
         bytes.reserve(BLOCK_BYTES / 4);
     }
-    let mut crc = Crc::new();
-    crc.update(&job.block);
-    Ok(Deflated {
-        bytes,
-        crc,
-        length: job.block.len() as u64,
-    })
+    Ok(found_block(job, bytes))
 }
 
 fn worker_gone() -> io::Error {

@@ -6,7 +6,7 @@ mod detect;
 mod gzip;
 mod zstd_compressor;
 
-pub use compressor::Compressor;
+pub use compressor::{Compressor, DeflatedBlock, DeflatedBlocks};
 pub use decompressor::Decompressor;
 pub use detect::{Compression, MAGIC_BYTES, detect};
 pub use zstd_compressor::ZstdCompressor;

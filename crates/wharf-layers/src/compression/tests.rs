@@ -1,8 +1,15 @@
 use std::io::{self, BufReader, Read as _, Write as _};
 
-use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{Compression, Compressor, Decompressor, LimitExceeded, Limits, MAGIC_BYTES};
+use proptest::prelude::*;
+use wharf_oci::Digest;
+
+use crate::{
+    Compression, Compressor, Decompressor, DeflatedBlock, DeflatedBlocks, LimitExceeded, Limits,
+    MAGIC_BYTES,
+};
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     gzip_on(content, 2, content.len().max(1))
@@ -264,4 +271,103 @@ fn a_target_that_fails_fails_the_compressor() {
         .write_all(&text(20 << 20))
         .and_then(|()| compressor.finish().map(drop));
     assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull);
+}
+
+/// Blocks of an earlier stream, and how many of them were taken.
+struct Earlier {
+    stream: Vec<u8>,
+    blocks: Vec<DeflatedBlock>,
+    taken: AtomicUsize,
+}
+
+impl DeflatedBlocks for Earlier {
+    fn find(&self, key: &Digest) -> Option<Vec<u8>> {
+        let mut offset = usize::try_from(Compressor::<Vec<u8>>::HEADER_BYTES).unwrap();
+        for block in &self.blocks {
+            let end = offset + usize::try_from(block.length).unwrap();
+            let bytes = &self.stream[offset..end];
+            if block.key == *key && block.has(bytes) {
+                self.taken.fetch_add(1, Ordering::SeqCst);
+                return Some(bytes.to_vec());
+            }
+            offset = end;
+        }
+        None
+    }
+}
+
+fn gzip_with(content: &[u8], known: &Arc<Earlier>) -> (Vec<u8>, Vec<DeflatedBlock>) {
+    let known: Arc<dyn DeflatedBlocks> = Arc::<Earlier>::clone(known);
+    let mut compressor = Compressor::gzip_from_known(Vec::new(), 6, 2, &known).unwrap();
+    compressor.write_all(content).unwrap();
+    compressor.finish_with_blocks().unwrap()
+}
+
+/// What made a difference when a thread's state was used again for its next block.
+fn numbers(length: usize) -> Vec<u8> {
+    let lines = (0..u32::MAX).flat_map(|number| {
+        let line = (number.wrapping_mul(2_654_435_761) >> 8).to_string() + "\n";
+        line.into_bytes()
+    });
+    lines.take(length).collect()
+}
+
+#[test]
+fn a_block_does_not_depend_on_what_its_thread_did_before() {
+    let content = numbers((3 << 20) + 1000);
+    let alone = gzip_on(&content, 1, content.len());
+    for _ in 0..4 {
+        // Each block has a thread of its own.
+        assert!(gzip_on(&content, 8, content.len()) == alone);
+    }
+    let nothing = || {
+        let taken = AtomicUsize::new(0);
+        Earlier {
+            stream: Vec::new(),
+            blocks: Vec::new(),
+            taken,
+        }
+    };
+    let (stream, mut blocks) = gzip_with(&content, &Arc::new(nothing()));
+    assert!(stream == alone);
+    // All but the last are taken: that one is the first thing its thread does.
+    blocks.pop();
+    let known = Arc::new(Earlier {
+        stream,
+        blocks,
+        ..nothing()
+    });
+    assert!(gzip_with(&content, &known).0 == alone);
+    assert_eq!(known.taken.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn known_blocks_give_the_same_bytes() {
+    let earlier = |stream: Vec<u8>, blocks: Vec<DeflatedBlock>| {
+        let taken = AtomicUsize::new(0);
+        Arc::new(Earlier {
+            stream,
+            blocks,
+            taken,
+        })
+    };
+    let mut content = text(5 << 20);
+    let (stream, blocks) = gzip_with(&content, &earlier(Vec::new(), Vec::new()));
+    assert_eq!((stream == gzip(&content), blocks.len()), (true, 5));
+    // Within the third block, far from its end.
+    content[(2 << 20) + 5] ^= 1;
+    let known = earlier(stream.clone(), blocks.clone());
+    let (changed, again) = gzip_with(&content, &known);
+    assert!(changed == gzip(&content) && changed != stream);
+    assert_eq!(known.taken.load(Ordering::SeqCst), 4);
+    assert_eq!(
+        (again[1] == blocks[1], again[2] == blocks[2]),
+        (true, false)
+    );
+    // A block that is damaged is deflated again.
+    let mut damaged = stream;
+    damaged[100] ^= 1;
+    let known = earlier(damaged, blocks);
+    assert!(gzip_with(&content, &known).0 == changed);
+    assert_eq!(known.taken.load(Ordering::SeqCst), 3);
 }

@@ -204,3 +204,42 @@ fn a_killed_build_leaves_a_whole_store() {
     let ingest = std::fs::read_dir(project.sandbox.root().join("ingest")).unwrap();
     assert_eq!(ingest.count(), 0);
 }
+
+#[test]
+fn what_is_compressed_again_is_the_same_as_what_is_compressed_anew() {
+    let lines: String = (0..400_000_u32)
+        .map(|number| (number.wrapping_mul(2_654_435_761) >> 8).to_string() + "\n")
+        .collect();
+    let project = |changed: &str| {
+        let project = Project::new("FROM scratch\nCOPY d /d\n");
+        project
+            .file("d/large", &lines)
+            .file("d/small", changed)
+            .file("d/z", "last");
+        project
+    };
+    let manifest = |project: &Project| {
+        let place = project.sandbox.work().join("metadata");
+        project.build(&[&format!("--metadata-file={}", place.display())]);
+        let metadata: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap();
+        metadata["containerimage.digest"].clone()
+    };
+    let (one, other) = (project("one"), project("other"));
+    let first = manifest(&one);
+    let blocks = one.sandbox.root().join("deflated");
+    assert_eq!(std::fs::read_dir(&blocks).unwrap().count(), 1);
+    one.file("d/small", "other");
+    let changed = manifest(&one);
+    assert_eq!(std::fs::read_dir(&blocks).unwrap().count(), 2);
+    assert_ne!(changed, first);
+    assert_eq!(changed, manifest(&other));
+    // What is remembered of archives goes with them.
+    for words in [
+        &["image", "prune", "--all", "--force"][..],
+        &["builder", "prune", "--all", "--force"],
+    ] {
+        one.sandbox.wharf(words).run().success();
+    }
+    assert_eq!(std::fs::read_dir(&blocks).unwrap().count(), 0);
+}
