@@ -107,6 +107,19 @@ fn privileged_networks_are_made_listed_inspected_and_removed() {
 }
 
 #[test]
+fn who_only_asks_makes_no_networks() {
+    let sandbox = testkit::Sandbox::new();
+    let refused = sandbox.wharf(["inspect", "gone"]).run().exits_with(1);
+    assert_eq!(refused.error_text(), "Error: No such object: gone\n");
+    let refused = sandbox.wharf(["network", "inspect", "gone"]).run();
+    assert_eq!(
+        refused.exits_with(1).error_text(),
+        "Error response from daemon: network gone not found\n"
+    );
+    assert!(!sandbox.root().join("networks").exists());
+}
+
+#[test]
 fn privileged_containers_find_each_other_by_names() {
     let Some(containers) = Containers::new().map(Containers::imported) else {
         return;

@@ -133,6 +133,11 @@ impl Engine {
 
     /// The network that `text` means: its name, its ID, or the start of that. A whole ID wins over a name (Docker's order).
     pub fn network(&self, text: &str) -> Result<Network, EngineError> {
+        // Who only asks for something else makes nothing.
+        if !is_predefined(text) && !super::file::path(self).exists() {
+            let text = format!("network {text} not found");
+            return Err(failure(ErrorKind::NotFound, text));
+        }
         found(&self.networks_file()?.state, text).cloned()
     }
 
