@@ -244,6 +244,14 @@ fn provenance_is_found_by_the_index_and_as_a_referrer() {
     ] {
         project.run(&[flag]).exits_with(1);
     }
+    let files = project
+        .run(&["--provenance=true", "--output=out"])
+        .success();
+    assert!(
+        files
+            .error_text()
+            .contains("WARNING: --provenance and --sbom have no effect")
+    );
     let plain = Layout::of(&project, &["--provenance=false"]);
     assert!(plain.root()["layers"].is_array());
 }

@@ -187,6 +187,12 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     refuse_or_warn(session, matches)?;
     let outputs = image_options::outputs(matches)?;
     let targets = image_options::image_targets(matches, &outputs)?;
+    let attests = image_options::attestations(matches)?;
+    if targets.is_empty() && (attests.contents || attests.provenance.is_some()) {
+        session.printer().error_line(
+            "WARNING: --provenance and --sbom have no effect: attestations are about images, and no output is one",
+        );
+    }
     let shown = if matches.is_set(&QUIET) {
         Shown::Quiet
     } else {
