@@ -51,6 +51,7 @@ pub(crate) const PEERS: &[Program] = &[
     program("nft", "nftables"),
     program("iptables", "iptables"),
     program("slirp4netns", "slirp4netns"),
+    program("strace", "strace"),
     program("openssl", "openssl"),
     program("zstd", "zstd"),
     program("xz", "xz-utils"),
