@@ -119,7 +119,7 @@ fn run_knows_what_it_needs() {
         .collect();
     assert_eq!(pairs[1..], ["A=3", "B=2"]);
     assert_eq!(runs[1].arguments, ["/x", "y"]);
-    assert_eq!(runs[2].arguments, ["/dev/pipes/E"]);
+    assert_eq!(runs[2].arguments, ["/bin/bash", "-c", "/dev/pipes/E"]);
     assert_eq!(runs[2].script.as_ref().unwrap().content, "#!/bin/x\nz\n");
     assert_eq!(runs[3].arguments, ["/bin/bash", "-c", "one\n"]);
     assert_eq!(
