@@ -593,15 +593,16 @@ impl Engine {
         let (asking, mut wishes) =
             asking(&job.store, &job.lease, &job.caches, limits, &cancellation);
         let work = blocking::run(move || Ok(job.run(&asking)));
-        let answers = async move {
-            while let Some(wish) = wishes.recv().await {
-                self.grant(wish).await;
-            }
-            Ok::<(), EngineError>(())
-        };
         let answers = async {
-            // whoever asks afterwards is told that nobody answers
-            let _canceled = unless_canceled(&cancellation, answers).await;
+            // Also of a build that was given up: a wish that nobody takes would be waited for. It is dropped unread then, which tells
+            // whoever asks.
+            while let Some(wish) = wishes.recv().await {
+                let granted = async {
+                    self.grant(wish).await;
+                    Ok::<(), EngineError>(())
+                };
+                let _canceled = unless_canceled(&cancellation, granted).await;
+            }
             std::future::pending::<()>().await;
         };
         let done = tokio::select! {

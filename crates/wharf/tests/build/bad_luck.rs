@@ -166,7 +166,7 @@ fn privileged_a_full_disk_leaves_a_whole_store() {
 }
 
 #[test]
-fn repositories_that_lie_are_refused() {
+fn repositories_that_cannot_be_reached_are_named() {
     if Peer::Git.installed().is_none() {
         return;
     }

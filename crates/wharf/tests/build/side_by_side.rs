@@ -1,6 +1,7 @@
 //! Stages side by side, and builds that are given up: nothing of them stays.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -157,6 +158,43 @@ fn privileged_an_interrupted_build_leaves_nothing() {
         // And the next one builds.
         project.file("Dockerfile", "FROM scratch\nCOPY busybox /\n");
         project.build(&[]);
+    }
+}
+
+/// Takes connections and never answers.
+fn silent_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let taken: Vec<_> = listener.incoming().map_while(Result::ok).collect();
+        drop(taken);
+    });
+    address.to_string()
+}
+
+#[test]
+fn a_build_is_interrupted_whatever_it_waits_for() {
+    let server = silent_server();
+    for (dockerfile, line) in [
+        (format!("FROM {server}/base\n"), "load metadata for"),
+        (
+            format!("FROM scratch\nADD http://{server}/file /x\n"),
+            "ADD http://",
+        ),
+        ("FROM scratch\nCOPY huge /\n".to_owned(), "COPY huge"),
+    ] {
+        let project = Project::new(&dockerfile);
+        let huge = std::fs::File::create(project.context().join("huge")).unwrap();
+        huge.set_len(5 << 30).unwrap();
+        let (mut child, text) = interrupted(&project, line, Signal::INT);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+        assert!(text.contains("context canceled"), "{text}");
+        nothing_is_left(&project);
+        let blobs = project
+            .sandbox
+            .wharf(["system", "df", "--format={{.Size}}"]);
+        let sizes = blobs.run().success().text();
+        assert!(sizes.lines().all(|size| size == "0B"), "{sizes}");
     }
 }
 
