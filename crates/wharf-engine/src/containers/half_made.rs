@@ -32,6 +32,9 @@ impl Engine {
 
     /// Removes what dead processes left half made or half removed, unless somebody is at work.
     pub(crate) fn sweep_half_made(&self) -> Result<(), EngineError> {
+        if !self.containers_folder().exists() {
+            return Ok(());
+        }
         let lock = self.work_lock().map_err(classify)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => (),

@@ -177,6 +177,9 @@ impl Engine {
         wanted: impl Fn(&Network) -> bool,
     ) -> Result<Vec<String>, EngineError> {
         let mut removed = Vec::new();
+        if !super::file::path(self).exists() {
+            return Ok(removed);
+        }
         for network in self.networks()? {
             if network.is_predefined() || !network.places.is_empty() || !wanted(&network) {
                 continue;

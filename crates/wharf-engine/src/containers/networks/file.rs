@@ -223,6 +223,8 @@ impl NetworksFile {
     /// Opens it, made with the networks that are always there where it is missing. Places that nobody watches any more are taken back.
     pub(super) fn open(engine: &Engine) -> Result<Self, HostError> {
         let path = path(engine);
+        // A folder with networks and without a store would be taken for somebody else's.
+        engine.store()?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         std::fs::DirBuilder::new()
             .recursive(true)

@@ -134,8 +134,11 @@ pub(super) fn failed_to_start(
 
 /// Docker's words around what a container's first process said. Who it is to run as, and its networks, are found by Docker before that.
 pub(super) fn not_started(text: &str) -> String {
-    if text.starts_with("unable to find ") || text.starts_with("network ") {
+    if text.starts_with("unable to find ") {
         return text.to_owned();
+    }
+    if text.starts_with("network ") {
+        return format!("failed to set up container networking: {text}");
     }
     format!("failed to create task for container: {text}")
 }
