@@ -324,7 +324,12 @@ impl ContainerFolder {
     /// damage than a container that is said to run when it has ended.
     pub fn write_state(&self, state: &ContainerState) -> Result<(), FolderError> {
         match self.write("state.json", state) {
-            Err(FolderError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+            Err(FolderError::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
                 self.replace("state.json", state, overwrite)
             }
             other => other,
