@@ -8,10 +8,10 @@
 
 ARG RUST=1.95
 FROM docker.io/library/rust:${RUST}-slim-bookworm AS build
-WORKDIR /source
-COPY . .
 RUN apt-get update --quiet \
     && apt-get install --yes --quiet --no-install-recommends ca-certificates gcc libc6-dev make
+WORKDIR /source
+COPY . .
 ARG TARGETARCH
 # The C library is linked in, so that the program needs nothing beside itself.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target,id=wharf-${TARGETARCH} \
