@@ -110,14 +110,11 @@ impl Digest {
 
     /// The hash in lower-case hex, without the algorithm.
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.hash()
-            .iter()
-            .fold(String::with_capacity(128), |mut hex, byte| {
-                // Writing to a String cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+        let bytes = self.hash().iter();
+        bytes
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
+            .collect()
     }
 
     /// The first 12 hex digits: the short form that Docker prints.

@@ -65,7 +65,10 @@ pub struct Compressor<W: Write> {
     crc: Crc,
     length: u64,
     blocks: Vec<DeflatedBlock>,
-    workers: Workers,
+    deflating: Deflating,
+    threads: usize,
+    // From the second block on: what is one block needs no other thread.
+    workers: Option<Workers>,
 }
 
 impl<W: Write> Compressor<W> {
@@ -95,6 +98,10 @@ impl<W: Write> Compressor<W> {
     ) -> io::Result<Self> {
         target.write_all(&HEADER)?;
         let threads = threads.max(1);
+        let deflating = Deflating {
+            level: level.clamp(1, 9),
+            known: known.cloned(),
+        };
         Ok(Self {
             target,
             block: Vec::with_capacity(BLOCK_BYTES),
@@ -104,7 +111,9 @@ impl<W: Write> Compressor<W> {
             crc: Crc::new(),
             length: 0,
             blocks: Vec::new(),
-            workers: Workers::start(threads, level.clamp(1, 9), known)?,
+            deflating,
+            threads,
+            workers: None,
         })
     }
 
@@ -132,15 +141,24 @@ impl<W: Write> Compressor<W> {
         }
         let tail = self.block.len().saturating_sub(DICTIONARY_BYTES);
         let next_dictionary = self.block.get(tail..).unwrap_or_default().to_vec();
+        let next_block = Vec::with_capacity(if is_last { 0 } else { BLOCK_BYTES });
         let (sender, receiver) = sync_channel(1);
-        self.workers.submit(Job {
-            block: std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES)),
+        let job = Job {
+            block: std::mem::replace(&mut self.block, next_block),
             dictionary: std::mem::replace(&mut self.dictionary, next_dictionary),
             is_last,
             result: sender,
-        })?;
+        };
         self.pending.push_back(receiver);
-        Ok(())
+        let workers = match self.workers.take() {
+            None if is_last => {
+                self.deflating.work(&job);
+                return Ok(());
+            }
+            None => Workers::start(self.threads, &self.deflating)?,
+            Some(workers) => workers,
+        };
+        self.workers.insert(workers).submit(job)
     }
 
     fn write_oldest(&mut self) -> io::Result<()> {
@@ -198,6 +216,24 @@ struct Deflated {
     block: Option<DeflatedBlock>,
 }
 
+/// How blocks are deflated.
+#[derive(Clone)]
+struct Deflating {
+    level: u32,
+    known: Option<Arc<dyn DeflatedBlocks>>,
+}
+
+impl Deflating {
+    fn work(&self, job: &Job) {
+        let result = match &self.known {
+            Some(known) => known_or_deflated(self.level, job, known.as_ref()),
+            None => deflate_block(self.level, job),
+        };
+        // A compressor that was dropped wants no result.
+        let _nobody_may_want_it = job.result.send(result);
+    }
+}
+
 /// Threads that deflate blocks; they end when this is dropped.
 struct Workers {
     jobs: Option<Sender<Job>>,
@@ -205,11 +241,7 @@ struct Workers {
 }
 
 impl Workers {
-    fn start(
-        count: usize,
-        level: u32,
-        known: Option<&Arc<dyn DeflatedBlocks>>,
-    ) -> io::Result<Self> {
+    fn start(count: usize, deflating: &Deflating) -> io::Result<Self> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let mut workers = Self {
@@ -218,11 +250,11 @@ impl Workers {
         };
         for _ in 0..count {
             let queue = Arc::clone(&queue);
-            let known = known.cloned();
+            let deflating = deflating.clone();
             let thread = std::thread::Builder::new().name("gzip".to_owned());
             workers
                 .threads
-                .push(thread.spawn(move || work(&queue, level, known.as_deref()))?);
+                .push(thread.spawn(move || work(&queue, &deflating))?);
         }
         Ok(workers)
     }
@@ -243,17 +275,12 @@ impl Drop for Workers {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, level: u32, known: Option<&dyn DeflatedBlocks>) {
+fn work(queue: &Mutex<Receiver<Job>>, deflating: &Deflating) {
     loop {
         // The lock is held while waiting: one of the idle threads waits for the next block, the others for it.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        let result = match known {
-            Some(known) => known_or_deflated(level, &job, known),
-            None => deflate_block(level, &job),
-        };
-        // A compressor that was dropped wants no result.
-        let _nobody_may_want_it = job.result.send(result);
+        deflating.work(&job);
     }
 }
 
