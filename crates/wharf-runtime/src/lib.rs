@@ -29,6 +29,7 @@ pub mod single_id;
 mod spec;
 mod state;
 mod step;
+mod step_starter;
 mod step_terminal;
 #[expect(
     unsafe_code,
@@ -60,7 +61,8 @@ pub use state::{
     ContainerFolder, ContainerState, FilesLock, FolderError, HealthResult, HealthState, RunLock,
     STATE_FORMAT, Status,
 };
-pub use step::{StepEnding, StepOrder, StepProcess, run_step};
+pub use step::{StepEnding, StepOrder, StepProcess};
+pub use step_starter::{StepStarter, start_steps};
 pub use user_namespace::{
     NoSubordinateIds, SubordinateRange, subordinate_mapping, subordinate_ranges,
 };

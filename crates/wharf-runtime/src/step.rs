@@ -1,15 +1,14 @@
 //! One program in a container of its own, run to its end and forgotten: a build's RUN.
 //!
-//! A builder has many threads and cannot make containers itself, so it starts this program once more, which can, and hands it the
-//! order over its standard input. When the builder closes its side of that, or dies, the step is ended, and nothing of it is left: no
-//! process, no group of processes. Whoever kills the step's own process kills the container with it, and leaves the empty group.
+//! A builder has many threads and cannot make containers itself, so it starts this program once more, which can ([`StepStarter`]), and
+//! which forks a process for each step: to start a program anew takes several times as long. The order comes over a socket of the
+//! step's own. When the builder closes its side of that, or dies, the step is ended, and nothing of it is left: no process, no group of
+//! processes. Whoever kills the step's own process kills the container with it, and leaves the empty group.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::WaitOptions;
@@ -20,6 +19,7 @@ use crate::cgroups::{Cgroup, Hierarchies, Resources};
 use crate::init::exit_code;
 use crate::launch::{ChildIo, LaunchError, launch};
 use crate::spec::ContainerSpec;
+use crate::step_starter::StepStarter;
 use crate::step_terminal;
 
 /// An order may be this long.
@@ -46,46 +46,40 @@ enum StepEnd {
 /// A step that runs.
 #[derive(Debug)]
 pub struct StepProcess {
-    child: Child,
     socket: UnixStream,
 }
 
 impl StepProcess {
-    /// Starts a step: `program` with `arguments` must call [`run_step`] with its standard input. Nothing can be read by the step,
-    /// unless it has a terminal: then `stdout` must be one that can be read, to which that is connected.
+    /// Lets `starter` start a step. Nothing can be read by the step, unless it has a terminal: then `stdout` must be one that can be
+    /// read, to which that is connected.
+    ///
+    /// # Errors
+    /// If there is no socket, or `starter` has ended.
     pub fn start(
-        program: &Path,
-        arguments: &[String],
+        starter: &StepStarter,
         order: &StepOrder,
-        stdout: OwnedFd,
-        stderr: OwnedFd,
+        stdout: BorrowedFd<'_>,
+        stderr: BorrowedFd<'_>,
     ) -> io::Result<Self> {
         let (mut socket, theirs) = UnixStream::pair()?;
-        let child = Command::new(program)
-            .args(arguments)
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::from(stdout))
-            .stderr(Stdio::from(stderr))
-            .spawn()?;
-        let mut process = Self {
-            child,
-            socket: socket.try_clone()?,
-        };
+        starter.send([theirs.as_fd(), stdout, stderr])?;
+        drop(theirs);
         let mut bytes = serde_json::to_vec(order)?;
         bytes.push(b'\n');
-        if let Err(error) = socket.write_all(&bytes) {
-            process.kill();
+        // Where nobody reads any more, there is an answer that says why.
+        if let Err(error) = socket.write_all(&bytes)
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
             return Err(error);
         }
-        Ok(process)
+        Ok(Self { socket })
     }
 
-    /// Ends the step and everything in it.
+    /// Ends the step and everything in it, and waits for that.
     pub fn kill(&mut self) {
         // It may have ended by itself.
         let _ended = self.socket.shutdown(Shutdown::Write);
-        let _reaped = self.child.wait();
+        let _its_end = io::copy(&mut self.socket, &mut io::sink());
     }
 
     /// What ends the step from another thread, while this one waits for it.
@@ -95,12 +89,11 @@ impl StepProcess {
     }
 
     /// Waits until it has ended: the program's exit code.
-    pub fn wait(mut self) -> Result<i32, LaunchError> {
+    pub fn wait(self) -> Result<i32, LaunchError> {
         let mut answer = Vec::new();
         let read = (&self.socket)
             .take(ORDER_LIMIT_BYTES)
             .read_to_end(&mut answer);
-        let _status = self.child.wait();
         read.map_err(failed("hear from the step"))?;
         match serde_json::from_slice(&answer) {
             Ok(StepEnd::Exited(code)) => Ok(code),
@@ -134,11 +127,11 @@ impl Drop for StepProcess {
 }
 
 /// Runs the step that comes over `socket`, with this process's own output. Only for a process with one thread, which ends after it.
-pub fn run_step(mut socket: UnixStream) -> io::Result<()> {
+pub(crate) fn run_step(mut socket: UnixStream, hierarchies: &Hierarchies) -> io::Result<()> {
     let mut line = Vec::new();
     BufReader::new((&socket).take(ORDER_LIMIT_BYTES)).read_until(b'\n', &mut line)?;
     let order: StepOrder = serde_json::from_slice(&line)?;
-    let end = match run(order, &socket) {
+    let end = match run(order, &socket, hierarchies) {
         Ok(code) => StepEnd::Exited(code),
         Err(LaunchError::Failed { text, exit_code }) => StepEnd::Failed { text, exit_code },
         Err(error) => StepEnd::Failed {
@@ -149,10 +142,22 @@ pub fn run_step(mut socket: UnixStream) -> io::Result<()> {
     socket.write_all(&serde_json::to_vec(&end)?)
 }
 
-fn run(mut order: StepOrder, builder: &UnixStream) -> Result<i32, LaunchError> {
+/// Tells the builder that there will be no step.
+pub(crate) fn refuse_step(mut socket: UnixStream, error: &io::Error) -> io::Result<()> {
+    let end = StepEnd::Failed {
+        text: format!("cannot start the step: {error}"),
+        exit_code: 125,
+    };
+    socket.write_all(&serde_json::to_vec(&end)?)
+}
+
+fn run(
+    mut order: StepOrder,
+    builder: &UnixStream,
+    hierarchies: &Hierarchies,
+) -> Result<i32, LaunchError> {
     let prepare = |error: Box<dyn std::error::Error + Send + Sync>| LaunchError::Prepare(error);
-    let hierarchies = Hierarchies::find().map_err(failed("find the control groups"))?;
-    let created = Cgroup::create(&hierarchies, &order.cgroup, &order.resources)
+    let created = Cgroup::create(hierarchies, &order.cgroup, &order.resources)
         .map_err(|error| prepare(error.into()))?;
     if order.resources.devices.is_some() && !created.devices_limited {
         let mknod = "MKNOD".parse::<Capability>();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use wharf_build::builder::{
     BuildError, BuildEvent, BuildEvents, BuildInput, BuildOptions, BuiltStage, Cancellation,
@@ -36,6 +36,7 @@ use super::request::{
 };
 use super::run::Runner;
 use crate::blocking;
+use crate::containers::BuildStarter;
 use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure, with_causes};
 use crate::images::LayoutChoice;
@@ -238,6 +239,8 @@ impl Engine {
                 engine: Self::new(self.settings().clone()),
                 settings: request.run.clone(),
                 secrets: request.secrets.clone(),
+                starter: BuildStarter::default(),
+                unpacked: Mutex::default(),
             },
         };
         let file = &work.sources.dockerfile;

@@ -1,12 +1,12 @@
 //! `--debug-on-fail`: a shell where a program of a build has failed, with all that it has left there.
 
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf_build::builder::Cancellation;
 
-use crate::containers::StepRequest;
+use crate::containers::{BuildStarter, StepRequest};
 use crate::engine::Engine;
 
 /// What is told before and after a shell.
@@ -54,7 +54,7 @@ impl DebugTerminal {
     /// Opens a shell upon what the step has left, and comes back when it has ended.
     pub(super) fn open_shell(
         &self,
-        engine: &Engine,
+        (engine, starter): (&Engine, &BuildStarter),
         mut step: StepRequest,
         command: &str,
         cancellation: &Cancellation,
@@ -75,9 +75,9 @@ impl DebugTerminal {
             step.environment.push(format!("TERM={}", self.kind));
         }
         let ended = (|| {
-            let other = terminal.try_clone().map_err(|error| error.to_string())?;
+            let terminal = terminal.as_fd();
             let process = engine
-                .start_step(step, terminal, other)
+                .start_step(starter, step, terminal, terminal)
                 .map_err(|error| error.to_string())?;
             let end = process.ending().map_err(|error| error.to_string())?;
             let _ends = cancellation.when_canceled(move || end.end());

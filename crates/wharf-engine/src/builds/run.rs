@@ -1,21 +1,26 @@
 //! RUN: a step of a build in a container of its own.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::pipe::{PipeFlags, pipe_with};
 use wharf_build::builder::{RunChanges, RunError, RunRequest, StepRunner};
 use wharf_build::dockerfile::{Network, Security};
+use wharf_images::{EnsureLayerError, ImageStore};
 use wharf_layers::TreeKind;
+use wharf_oci::DiffId;
 use wharf_runtime::{LaunchError, MountSpec};
 
 use super::run_settings::RunSettings;
 use super::secrets::BuildSecrets;
 use super::step_mounts::{Held, StepMounts};
-use crate::containers::{StepRequest, bind_mount, new_id, resources};
+use crate::containers::{BuildStarter, StepRequest, bind_mount, new_id, resources};
 use crate::engine::Engine;
 
 const READ_BYTES: usize = 32 << 10;
@@ -48,6 +53,10 @@ pub(super) struct Runner {
     pub(super) settings: RunSettings,
     /// `--secret` and `--ssh`.
     pub(super) secrets: BuildSecrets,
+    /// Starts them.
+    pub(super) starter: BuildStarter,
+    /// The layers that are unpacked, each with whether it hides everything below it: the build's lease keeps them so.
+    pub(super) unpacked: Mutex<HashMap<DiffId, bool>>,
 }
 
 /// The folder of one step, which goes with it.
@@ -136,7 +145,6 @@ impl StepRunner for Runner {
             .collect();
         mount_points.extend(MOUNT_POINTS.iter().map(|path| path.as_bytes().to_vec()));
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-        let both = write.try_clone()?;
         let not_started = |reason: String| RunError::NotStarted {
             command: command.clone(),
             reason,
@@ -148,8 +156,10 @@ impl StepRunner for Runner {
             .map(|debug| (debug, step.clone()));
         let process = self
             .engine
-            .start_step(step, write, both)
+            .start_step(&self.starter, step, write.as_fd(), write.as_fd())
             .map_err(|error| not_started(error.to_string()))?;
+        // The end of what is read comes when the step's own descriptors are closed.
+        drop(write);
         let end = process.ending()?;
         let ends_with_build = request.cancellation.when_canceled(move || end.end());
         pass_on(File::from(read), output)?;
@@ -160,7 +170,8 @@ impl StepRunner for Runner {
             && failed
             && !request.cancellation.is_canceled()
         {
-            debug.open_shell(&self.engine, step, &command, request.cancellation);
+            let from = (&self.engine, &self.starter);
+            debug.open_shell(from, step, &command, request.cancellation);
         }
         drop(held);
         if request.cancellation.is_canceled() {
@@ -195,6 +206,17 @@ impl StepRunner for Runner {
 }
 
 impl Runner {
+    /// Sees to it that the layer is unpacked; whether it hides everything below it.
+    fn unpack(&self, store: &ImageStore, diff_id: DiffId) -> Result<bool, EnsureLayerError> {
+        let lock = || self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(is_opaque) = lock().get(&diff_id) {
+            return Ok(*is_opaque);
+        }
+        let record = store.ensure_layer(diff_id)?;
+        lock().insert(diff_id, record.root_is_opaque);
+        Ok(record.root_is_opaque)
+    }
+
     fn step(
         &self,
         request: &RunRequest<'_>,
@@ -223,14 +245,14 @@ impl Runner {
         let store = self.engine.store().map_err(|error| other(&error))?;
         let mut lowers: Vec<PathBuf> = Vec::new();
         for diff_id in request.layers.iter().rev() {
-            let record = store
-                .ensure_layer(*diff_id)
+            let is_opaque = self
+                .unpack(store, *diff_id)
                 .map_err(|error| other(&error))?;
             let tree = store.layer_tree(*diff_id);
             if !lowers.contains(&tree) {
                 lowers.push(tree);
             }
-            if record.root_is_opaque {
+            if is_opaque {
                 break;
             }
         }
@@ -269,7 +291,7 @@ fn files(request: &RunRequest<'_>, folder: &Path, more_hosts: &str) -> io::Resul
     let mut mounts = Vec::new();
     let mut add = |name: &str, content: &str, mode: u32, target: &str| -> io::Result<()> {
         let path = folder.join(name);
-        wharf_blobs::write_file(&path, content.as_bytes(), mode)?;
+        wharf_blobs::write_file_unsynced(&path, content.as_bytes(), mode)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
         mounts.push(bind_mount(&path, target, name != "script"));
         Ok(())

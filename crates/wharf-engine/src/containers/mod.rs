@@ -50,6 +50,7 @@ pub(crate) use resources::resources;
 pub use sizes::parse_size;
 pub(crate) use spec::{bind as bind_mount, memory_mount};
 pub use stats::{ContainerStats, machine_memory};
+pub(crate) use step::BuildStarter;
 pub use step::StepRequest;
 pub use update::UpdateRequest;
 pub use volumes::{Volume, volume_bytes};

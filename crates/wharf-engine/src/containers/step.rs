@@ -1,12 +1,14 @@
 //! A build's RUN: one program in a container of its own, upon a tree that is being made.
 
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf_runtime::cgroups::{DeviceRule, Resources};
 use wharf_runtime::{
     CapabilitySet, ContainerSpec, MountSpec, NamespaceChoice, NamespaceSpec, OwnProgram,
-    ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess,
+    ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess, StepStarter,
 };
 
 use super::config::{HostConfig, UlimitConfig};
@@ -59,13 +61,41 @@ pub struct StepRequest {
     pub resources: Resources,
 }
 
+/// The process that starts a build's steps, from the first of them on.
+#[derive(Debug, Default)]
+pub(crate) struct BuildStarter(Mutex<Option<Arc<StepStarter>>>);
+
+impl BuildStarter {
+    /// The one there is; a new one if there is none, or if it is `gone`.
+    fn get(
+        &self,
+        gone: Option<&Arc<StepStarter>>,
+        engine: &Engine,
+    ) -> io::Result<Arc<StepStarter>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(starter) = known.as_ref()
+            && gone.is_none_or(|gone| !Arc::ptr_eq(gone, starter))
+        {
+            return Ok(Arc::clone(starter));
+        }
+        let program = &engine.settings().monitor;
+        let mut arguments = program.arguments.clone();
+        arguments.push("container-step".to_owned());
+        let own = OwnProgram::at(&program.path)?;
+        let starter = Arc::new(StepStarter::start(own.path(), &arguments)?);
+        *known = Some(Arc::clone(&starter));
+        Ok(starter)
+    }
+}
+
 impl Engine {
     /// Starts a step.
-    pub fn start_step(
+    pub(crate) fn start_step(
         &self,
+        starter: &BuildStarter,
         request: StepRequest,
-        stdout: OwnedFd,
-        stderr: OwnedFd,
+        stdout: BorrowedFd<'_>,
+        stderr: BorrowedFd<'_>,
     ) -> Result<StepProcess, EngineError> {
         let id = new_id().map_err(classify)?;
         let mut resources = request.resources.clone();
@@ -79,11 +109,16 @@ impl Engine {
             spec: self.step_spec(request)?,
             resources,
         };
-        let program = &self.settings().monitor;
-        let mut arguments = program.arguments.clone();
-        arguments.push("container-step".to_owned());
-        let own = OwnProgram::at(&program.path).map_err(classify)?;
-        StepProcess::start(own.path(), &arguments, &order, stdout, stderr).map_err(classify)
+        let first = starter.get(None, self).map_err(classify)?;
+        match StepProcess::start(&first, &order, stdout, stderr) {
+            // Somebody has killed it.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                let next = starter.get(Some(&first), self).map_err(classify)?;
+                StepProcess::start(&next, &order, stdout, stderr)
+            }
+            started => started,
+        }
+        .map_err(classify)
     }
 
     fn step_spec(&self, request: StepRequest) -> Result<ContainerSpec, EngineError> {

@@ -17,7 +17,7 @@ pub(crate) use mount_attributes::{MountChange, change_mount};
 pub(crate) use notify::{Question, Reply, load_asking_filter, next_question, reply, still_waits};
 pub(crate) use seccomp::load_filter;
 pub(crate) use signals::{
-    CHILD_CHANGED, HANG_UP, INTERRUPT, IS_OURS_ALONE, KILL, TERMINATE, WINDOW_CHANGED,
+    CHILD_CHANGED, HANG_UP, INTERRUPT, IS_OURS_ALONE, KILL, QUIT, TERMINATE, WINDOW_CHANGED,
     block_signals, block_these, next_signal, pending_signals, restore_signals, signal_descriptor,
     signal_descriptor_process, signal_process,
 };

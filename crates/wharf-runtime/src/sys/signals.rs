@@ -104,6 +104,8 @@ pub(crate) fn pending_signals(descriptor: &OwnedFd) -> Vec<i32> {
 
 /// `SIGINT`.
 pub(crate) const INTERRUPT: i32 = libc::SIGINT;
+/// `SIGQUIT`.
+pub(crate) const QUIT: i32 = libc::SIGQUIT;
 /// `SIGWINCH`.
 pub(crate) const WINDOW_CHANGED: i32 = libc::SIGWINCH;
 /// Signals that mean this process and nobody behind it.

@@ -108,6 +108,11 @@ fn nothing_is_left(project: &Project) {
 
 /// Starts a build, and interrupts it when it says `line`.
 fn interrupted(project: &Project, line: &str, signal: Signal) -> (Child, String) {
+    at_line(project, line, |pid| kill_process(pid, signal).unwrap())
+}
+
+/// Starts a build, and does something when it says `line`.
+fn at_line(project: &Project, line: &str, action: impl FnOnce(Pid)) -> (Child, String) {
     let mut child = std::process::Command::new(project.sandbox.wharf_binary())
         .args(["build", "--progress=plain", "--tag=made", "context"])
         .current_dir(project.sandbox.work())
@@ -120,15 +125,15 @@ fn interrupted(project: &Project, line: &str, signal: Signal) -> (Child, String)
         .unwrap();
     let mut text = String::new();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut sent = false;
+    let mut action = Some(action);
     while lines.read_line(&mut text).unwrap() > 0 {
-        if !sent && text.contains(line) {
-            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
-            kill_process(pid, signal).unwrap();
-            sent = true;
+        if text.contains(line)
+            && let Some(action) = action.take()
+        {
+            action(Pid::from_raw(child.id().cast_signed()).unwrap());
         }
     }
-    assert!(sent, "{text}");
+    assert!(action.is_none(), "{text}");
     (child, text)
 }
 
@@ -212,4 +217,46 @@ fn privileged_a_build_that_is_killed_takes_its_steps_with_it() {
     project.build(&["--no-cache"]);
     let builds = std::fs::read_dir(project.sandbox.root().join("builds"));
     assert_eq!(builds.unwrap().count(), 0);
+}
+
+/// The process that starts the steps of a build.
+fn starter_of(build: Pid) -> Pid {
+    let is_starter = |folder: &std::path::Path| {
+        let status = std::fs::read_to_string(folder.join("status")).unwrap_or_default();
+        let words = std::fs::read(folder.join("cmdline")).unwrap_or_default();
+        let parent = format!("PPid:\t{}\n", build.as_raw_nonzero());
+        status.contains(&parent) && words.ends_with(b"container-step\0")
+    };
+    let mut all = std::fs::read_dir("/proc").unwrap();
+    let found = all.find_map(|process| {
+        let folder = process.unwrap().path();
+        let number = folder.file_name()?.to_str()?.parse().ok()?;
+        is_starter(&folder).then(|| Pid::from_raw(number))?
+    });
+    found.unwrap()
+}
+
+#[test]
+fn privileged_steps_go_on_when_who_starts_them_is_killed() {
+    let waits =
+        "RUN --mount=type=cache,target=/m echo be''gun; until [ -e /m/go ]; do sleep 0.01; done";
+    let Some(project) = project(&format!("{waits}\nRUN echo second > /second\n")) else {
+        return;
+    };
+    let caches = project.sandbox.root().join("cache-mounts");
+    let (mut child, text) = at_line(&project, " begun", |build| {
+        let starter = starter_of(build);
+        kill_process(starter, Signal::KILL).unwrap();
+        // The step itself is another process, and is told now that it may end.
+        for cache in std::fs::read_dir(&caches).unwrap() {
+            let cache = cache.unwrap().path();
+            if cache.is_dir() {
+                std::fs::File::create(cache.join("go")).unwrap();
+            }
+        }
+    });
+    assert!(child.wait().unwrap().success(), "{text}");
+    let second = ["history", "--format={{.CreatedBy}}", "made"];
+    let history = project.sandbox.wharf(second).run().success().text();
+    assert!(history.contains("echo second"), "{history}");
 }
