@@ -154,6 +154,36 @@ impl ImageStore {
         Ok(previous)
     }
 
+    /// As [`ImageStore::record_named_image`], of an image that was made here just now: that is when lists say it was made, whatever its
+    /// config says.
+    ///
+    /// # Errors
+    /// As [`ImageStore::record_image`].
+    pub fn record_built_image(
+        &self,
+        manifest: &RawManifest,
+        config: &ImageConfig,
+        layers: &[(Descriptor, LayerRecord)],
+        lease: &Lease,
+        names: &[NameRecord],
+    ) -> Result<(), RecordImageError> {
+        let built = self.shared.clock.now();
+        self.record(
+            manifest,
+            config,
+            layers,
+            |session| check_lease(session, lease),
+            |session| {
+                session.set_built(config.id(), built)?;
+                if !names.is_empty() {
+                    self.shared.put_names(session, names)?;
+                }
+                Ok(())
+            },
+        )?;
+        Ok(())
+    }
+
     /// Records an image whose manifest, config, layer blobs and layers (unpacked, or known from a build) are all in the store
     /// and under `lease`. `layers` are the manifest's, from the base up, with what they unpacked to.
     /// An image that is recorded already gains the manifest.
@@ -205,6 +235,7 @@ impl ImageStore {
             platform: config.platform(),
             parent: None,
             recorded: self.shared.clock.now(),
+            built: None,
             labels: config.labels().cloned().unwrap_or_default(),
         };
         self.shared.records.write(Durability::Durable, |session| {

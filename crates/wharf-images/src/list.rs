@@ -52,7 +52,8 @@ pub struct ImageSummary {
     pub manifest: ManifestDigest,
     /// The image it was built upon on this machine.
     pub parent: Option<ImageId>,
-    /// When it was made; of an image that says 1970, when it came to be here.
+    /// When it was made: of an image that was built here when that was, whatever its config says; of one that says 1970 when it
+    /// came to be here.
     pub created: Option<Timestamp>,
     /// Sum of its layers' sizes, in bytes.
     pub size: u64,
@@ -123,16 +124,6 @@ impl ImageStore {
     }
 }
 
-/// When an image was made; of one that a reproducible build upon nothing made, which says 1970, when it came to be here.
-fn shown_time(row: &ImageRow) -> Option<Timestamp> {
-    let says_1970 = row.created == Some(Timestamp::UNIX_EPOCH);
-    if says_1970 {
-        Some(row.recorded)
-    } else {
-        row.created
-    }
-}
-
 // What must be known of all images before one can be judged.
 struct Survey {
     names: HashMap<ImageId, Vec<NameRecord>>,
@@ -192,7 +183,7 @@ impl Survey {
             id: row.id,
             manifest: row.manifest,
             parent: row.parent,
-            created: shown_time(&row),
+            created: row.made(),
             size: row.size,
             shared_size: shared_sizes.map(|sizes| sizes.get(&row.id).copied().unwrap_or(0)),
             platform: row.platform,
@@ -205,12 +196,12 @@ impl Survey {
 
     // Images that do not say when they were made are in no interval; equal times are in neither.
     fn made_in_time(&self, row: &ImageRow, filter: &ListFilter) -> bool {
-        let created = row.created;
+        let created = row.made();
         let before = |limit: &Option<Timestamp>| created.is_some() && created < *limit;
         let since = |limit: &Option<Timestamp>| created > *limit;
         let until = filter
             .until
-            .is_none_or(|limit| row.created.is_some_and(|created| created < limit));
+            .is_none_or(|limit| created.is_some_and(|created| created < limit));
         self.before.iter().all(before) && self.since.iter().all(since) && until
     }
 }
@@ -222,7 +213,7 @@ fn creation_times(
     let mut times = Vec::with_capacity(queries.len());
     for query in queries {
         let (id, _) = find(session, query)?;
-        times.push(session.image(id)?.and_then(|row| row.created));
+        times.push(session.image(id)?.and_then(|row| row.made()));
     }
     Ok(times)
 }

@@ -61,7 +61,7 @@ impl ImageStore {
                     let mut images = session.images()?;
                     images.retain(|image| filter.matches(image));
                     // The youngest first: so whatever was built upon another goes before it.
-                    images.sort_by(|a, b| b.created.cmp(&a.created).then(a.id.cmp(&b.id)));
+                    images.sort_by(|a, b| b.made().cmp(&a.made()).then(a.id.cmp(&b.id)));
                     let mut removal = Removal::new(session, &mounts);
                     for image in &images {
                         if is_wanted(session, image, &mounts, filter)? {
@@ -88,7 +88,7 @@ impl PruneFilter {
     fn matches(&self, image: &ImageRow) -> bool {
         let until = self
             .until
-            .is_none_or(|limit| image.created.is_some_and(|created| created < limit));
+            .is_none_or(|limit| image.made().is_some_and(|created| created < limit));
         until
             && self.labels.iter().all(|label| label.matches(&image.labels))
             && !self

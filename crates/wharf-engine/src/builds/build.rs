@@ -325,7 +325,13 @@ impl Engine {
                 if target.keeps {
                     let names = target.names_with_digest(&assembled.root);
                     let built = &primary.built;
-                    record(work.store, work.lease, built, manifest, &assembled, &names)?;
+                    // Who says when it shall have been made wants to see that.
+                    let now = stories
+                        .get(best)
+                        .is_some_and(|one| one.plan.epoch.is_none());
+                    record(
+                        work.store, work.lease, built, manifest, &assembled, &names, now,
+                    )?;
                     running.status(format!("writing image {} done", built.config.id()));
                     for name in &names {
                         running.status(format!("naming to {name} done"));

@@ -63,7 +63,7 @@ pub(super) fn oci_type(media_type: &str) -> &str {
 }
 
 /// Records the image that fits this machine best, and gives it its names. Images for other platforms, and what is said of all, are
-/// kept by the index that the names point to.
+/// kept by the index that the names point to. `shows_moment`: lists say that it was made now.
 pub(super) fn record(
     store: &ImageStore,
     lease: &Lease,
@@ -71,6 +71,7 @@ pub(super) fn record(
     manifest: &RawManifest,
     assembled: &Assembled,
     names: &[Reference],
+    shows_moment: bool,
 ) -> Result<(), EngineError> {
     let layers = layers_of(store, built, manifest)?;
     store
@@ -87,10 +88,13 @@ pub(super) fn record(
             updated,
         })
         .collect();
-    store
-        .record_named_image(manifest, &built.config, &layers, lease, &records)
-        .map_err(classify)?;
-    Ok(())
+    if shows_moment {
+        store.record_built_image(manifest, &built.config, &layers, lease, &records)
+    } else {
+        let previous = store.record_named_image(manifest, &built.config, &layers, lease, &records);
+        previous.map(drop)
+    }
+    .map_err(classify)
 }
 
 /// The layers with what is known of them. Those of steps are unpacked when somebody looks into them; only what no step has made is

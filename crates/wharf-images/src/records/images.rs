@@ -22,7 +22,23 @@ pub(crate) struct ImageRow {
     pub(crate) platform: Platform,
     pub(crate) parent: Option<ImageId>,
     pub(crate) recorded: Timestamp,
+    pub(crate) built: Option<Timestamp>,
     pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl ImageRow {
+    /// When it was made, for people and for what is chosen by age: of what was built here the moment when that was, since its config
+    /// says what does not depend on the moment (the time of its base, or 1970); of all others what their config says, but of one
+    /// that says 1970 when it came to be here.
+    pub(crate) fn made(&self) -> Option<Timestamp> {
+        if self.built.is_some() {
+            self.built
+        } else if self.created == Some(Timestamp::UNIX_EPOCH) {
+            Some(self.recorded)
+        } else {
+            self.created
+        }
+    }
 }
 
 /// An image about to be recorded.
@@ -34,7 +50,7 @@ pub(crate) struct NewImage<'a> {
 }
 
 const COLUMNS: &str = "id, config, manifest, created_unix, created_nano, size, os, architecture, \
-                       variant, parent, recorded_unix, labels";
+                       variant, parent, recorded_unix, labels, built_unix";
 
 impl Session<'_> {
     /// Adds the image, or adds the manifest to an image that is already recorded.
@@ -80,6 +96,16 @@ impl Session<'_> {
                 chain_id.to_string()
             ])?;
         }
+        Ok(())
+    }
+
+    /// Says when a build on this machine made the image. The first time stays.
+    pub(crate) fn set_built(&self, image: ImageId, built: Timestamp) -> Result<(), RecordsError> {
+        self.0
+            .prepare_cached(
+                "UPDATE images SET built_unix = ?2 WHERE id = ?1 AND built_unix IS NULL",
+            )?
+            .execute(params![image.to_string(), built.as_second()])?;
         Ok(())
     }
 
@@ -267,6 +293,10 @@ fn image_row(row: &Row<'_>) -> rusqlite::Result<ImageRow> {
         },
         parent: parsed_optional(row, 9)?,
         recorded: timestamp(row, 10)?,
+        built: match row.get::<_, Option<i64>>(12)? {
+            Some(_) => Some(timestamp(row, 12)?),
+            None => None,
+        },
         labels,
     })
 }

@@ -6,10 +6,10 @@
 use rusqlite::Connection;
 
 /// The version that this program writes and reads (`PRAGMA user_version`).
-pub(super) const CURRENT_VERSION: i64 = 3;
+pub(super) const CURRENT_VERSION: i64 = 4;
 
 /// Step `n` makes version `n + 1` from version `n`. Steps that were released are never changed.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Brings the database from `version` to [`CURRENT_VERSION`], inside the caller's transaction.
 pub(super) fn migrate(connection: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -185,4 +185,9 @@ CREATE TABLE file_digests (
 const VERSION_3: &str = "
 -- Keys that mean the same on other machines, separated by spaces: those that do not speak of inodes.
 ALTER TABLE build_cache ADD COLUMN portable_keys TEXT NOT NULL DEFAULT '';
+";
+
+const VERSION_4: &str = "
+-- When a build on this machine made the image, whose config may say the time of its base; NULL of all others.
+ALTER TABLE images ADD COLUMN built_unix INTEGER;
 ";

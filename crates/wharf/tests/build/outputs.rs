@@ -147,13 +147,38 @@ fn progress_is_json_if_wanted() {
 #[test]
 fn the_list_shows_when_it_was_built() {
     let project = project();
-    project.build(&["-t", "x"]);
-    let output = project
-        .sandbox
-        .wharf(["images", "--format={{.CreatedSince}}"])
-        .run()
-        .success();
-    assert!(output.text().contains("second"), "{}", output.text());
-    // the image itself says the same everywhere
-    assert_eq!(project.inspect("x")["Created"], "1970-01-01T00:00:00Z");
+    let listed = |name: &str| {
+        let words = ["images", "--format={{.CreatedAt}}", name];
+        let text = project.sandbox.wharf(words).run().success().text();
+        text.trim().to_owned()
+    };
+    let since = |name: &str| {
+        let filter = format!("--filter=since={name}");
+        let words = ["images", "--format={{.Repository}}", &filter];
+        project.sandbox.wharf(words).run().success().text()
+    };
+    let now = || {
+        jiff::Timestamp::now()
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string()
+    };
+    let before = now();
+    project.build(&["-t", "nothing-below"]);
+    // who asks for a time sees that
+    project.build(&["-t", "base", "--build-arg=SOURCE_DATE_EPOCH=1000000000"]);
+    project.file("Dockerfile", "FROM base\nCOPY Dockerfile /");
+    project.build(&["-t", "child"]);
+    assert_eq!(listed("base"), "2001-09-09 01:46:40 +0000 UTC");
+    for name in ["nothing-below", "child"] {
+        let shown = listed(name);
+        assert!(before <= shown && shown <= now() + " +0000 UTC", "{shown}");
+    }
+    let younger = since("base");
+    let mut younger: Vec<&str> = younger.lines().collect();
+    younger.sort_unstable();
+    assert_eq!(younger, ["child", "nothing-below"]);
+    // the images themselves say the same everywhere
+    let created = |name: &str| project.inspect(name)["Created"].clone();
+    assert_eq!(created("nothing-below"), "1970-01-01T00:00:00Z");
+    assert_eq!(created("child"), "2001-09-09T01:46:40Z");
 }
