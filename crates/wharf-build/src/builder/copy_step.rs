@@ -258,9 +258,10 @@ impl Stepping<'_, '_> {
         let stage = if is_linked(action) {
             None
         } else {
-            Some(self.work.tree(self.input.store)?)
+            Some(self.work.places(self.input.store)?)
         };
-        let mut destination = Destination::new(stage.as_deref());
+        let base = stage.as_ref().map(|stage| stage as &dyn FileTree);
+        let mut destination = Destination::new(base);
         let placement = Placement {
             destination: &action.destination,
             owner,
@@ -286,7 +287,7 @@ impl Stepping<'_, '_> {
         self.write(&entries, similar)
     }
 
-    fn owner(&self, action: &CopyAction) -> Result<Option<Owner>, StepError> {
+    fn owner(&mut self, action: &CopyAction) -> Result<Option<Owner>, StepError> {
         let Some(text) = &action.owner else {
             return Ok(None);
         };
@@ -295,8 +296,8 @@ impl Stepping<'_, '_> {
             let (owner, _) = resolve_owner(text, &MemoryTree::default())?;
             return Ok(Some(owner));
         }
-        let tree = self.work.tree(self.input.store)?;
-        let (owner, unknown) = resolve_owner(text, tree.as_ref())?;
+        let tree = self.work.places(self.input.store)?;
+        let (owner, unknown) = resolve_owner(text, &tree)?;
         self.warn_of_unknown(&unknown, "--chown");
         Ok(Some(owner))
     }

@@ -53,7 +53,7 @@ impl Times {
         }
     }
 
-    fn of(self, node: &Node) -> wharf_layers::Timestamp {
+    pub(super) fn of(self, node: &Node) -> wharf_layers::Timestamp {
         match self {
             Self::Preserved(_) if node.modified != wharf_layers::Timestamp::default() => {
                 wharf_layers::Timestamp {

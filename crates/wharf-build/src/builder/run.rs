@@ -141,8 +141,7 @@ impl Stepping<'_, '_> {
         };
         self.explain(&key, &fields, running)?;
         let input = self.input;
-        // Everything below must be there before it can be mounted.
-        let below = self.work.tree(input.store)?;
+        let below = self.work.places(input.store)?;
         let diff_ids = self.work.diff_ids();
         let sources = self.mounted(action, parts)?;
         let request = RunRequest {
@@ -156,7 +155,7 @@ impl Stepping<'_, '_> {
             Err(RunError::Canceled) => return Err(StepError::Canceled),
             changes => changes?,
         };
-        let written = self.write_changes(&changes, below.as_ref())?;
+        let written = self.write_changes(&changes, &below)?;
         input
             .store
             .remember_layer_blob(&written.layer.blob, written.layer.diff_id)?;

@@ -22,7 +22,7 @@ use crate::copy::{
     select,
 };
 use crate::plan::{Action, ImageDraft, LayerRef, Plan, PlannedStage, PlannedStep, StageBase};
-use crate::tree::{FileTree, LayersTree};
+use crate::tree::{FileTree, KnownLayers, LayerListing, LayersTree, Node, NodeKind};
 
 /// How many entries a step is compared with to say what changed.
 const COMPARED: u32 = 20;
@@ -142,6 +142,8 @@ pub(super) struct StageWork {
     pub(super) times: Times,
     /// What it holds, once somebody looks.
     tree: OnceLock<Arc<dyn FileTree>>,
+    /// What was seen of its layers by those who put others upon them.
+    known: KnownLayers,
 }
 
 impl StageWork {
@@ -196,6 +198,7 @@ impl StageWork {
                 }
             }
         }
+        work.known = KnownLayers::default();
         let saved = digests.save();
         saved.map_err(|error| StepError::from(error).at(stage.lines))?;
         Ok(work)
@@ -251,6 +254,7 @@ impl StageWork {
             layers,
             times,
             tree: OnceLock::new(),
+            known: KnownLayers::default(),
         };
         if let StageBase::Context(name) = &stage.base {
             let made = work.layer_of_files(input, name);
@@ -294,6 +298,12 @@ impl StageWork {
         chains
             .last()
             .map_or_else(|| "scratch".to_owned(), ToString::to_string)
+    }
+
+    /// What is where in the stage: for what is put upon it.
+    pub(super) fn places(&mut self, store: &ImageStore) -> Result<LayersTree, StepError> {
+        let diff_ids = self.diff_ids();
+        Ok(LayersTree::of_places(store, &diff_ids, &mut self.known)?)
     }
 
     /// What the stage holds.
@@ -349,15 +359,15 @@ impl Stepping<'_, '_> {
             return Ok(true);
         }
         self.explain(&fields.digest(), &fields, running)?;
-        let tree = self.work.tree(self.input.store)?;
+        let tree = self.work.places(self.input.store)?;
         let owner = if user.is_empty() {
             Owner::default()
         } else {
-            let (owner, unknown) = resolve_owner(user, tree.as_ref())?;
+            let (owner, unknown) = resolve_owner(user, &tree)?;
             self.warn_of_unknown(&unknown, "USER");
             owner
         };
-        let mut destination = Destination::new(Some(tree.as_ref()));
+        let mut destination = Destination::new(Some(&tree));
         place_directory(&mut destination, path, owner)?;
         let entries = destination.into_entries()?;
         self.keep(&entries, &fields, &fields, &[])?;
@@ -517,7 +527,24 @@ impl Stepping<'_, '_> {
             blocks: Blocks::Remembered { similar },
             ..input.target()
         };
-        let written = write_layer(entries, self.work.times, target, self.digests)?;
+        let times = self.work.times;
+        let written = write_layer(entries, times, target, self.digests)?;
+        let mut listing = LayerListing::default();
+        // no archive can hold a socket
+        let written_ones = entries
+            .iter()
+            .filter(|(_, entry)| entry.node.kind != NodeKind::Socket);
+        for (path, entry) in written_ones {
+            let modified = times.of(&entry.node);
+            let identity = None;
+            let node = Node {
+                modified,
+                identity,
+                ..entry.node.clone()
+            };
+            listing.put(path, node);
+        }
+        self.work.known.put(written.layer.diff_id, listing);
         Ok((written.layer, written.size))
     }
 

@@ -5,12 +5,14 @@
 
 mod folder;
 mod layers;
+mod listing;
 mod memory;
 mod node;
 mod path;
 
 pub use folder::{FolderTree, Modes};
-pub use layers::LayersTree;
+pub use layers::{KnownLayers, LayersTree};
+pub use listing::LayerListing;
 pub use memory::{MemoryTree, SharedFile};
 pub use node::{FileTree, Lookup, Node, NodeKind, Opened, TreeError};
 pub use path::{MAXIMUM_LINKS, base_name, clean, join, parent, resolve};

@@ -243,3 +243,44 @@ fn what_is_compressed_again_is_the_same_as_what_is_compressed_anew() {
     }
     assert_eq!(std::fs::read_dir(&blocks).unwrap().count(), 0);
 }
+
+/// The folders of unpacked layers.
+fn unpacked(project: &Project) -> usize {
+    let layers = project.sandbox.root().join("layers");
+    std::fs::read_dir(layers).map_or(0, |all| {
+        all.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with("sha256-")
+        })
+        .count()
+    })
+}
+
+#[test]
+fn copies_upon_copies_unpack_nothing() {
+    let project = Project::new(
+        "FROM scratch\nCOPY first /\nWORKDIR /link/made\nCOPY second /link/\nCOPY --chown=7 second /real/sub\n",
+    );
+    project
+        .file("first/real/a", "A")
+        .link("first/link", "real")
+        .file("second/b", "B");
+    let expected = [
+        "-0644 0:0 real/a: A",
+        "-0644 0:0 real/b: B",
+        "-0644 7:7 real/sub/b: B",
+        "l0777 0:0 link -> real",
+    ];
+    let done = project.build(&[]);
+    assert_eq!(unpacked(&project), 0);
+    // from what is remembered, where the first step is cached and the others are not
+    project.file("second/b", "C");
+    let changed = project.build(&[]);
+    assert_ne!(changed, done);
+    project.file("second/b", "B");
+    assert_eq!(project.build(&["--no-cache-filter=0"]), done);
+    assert_eq!(unpacked(&project), 0);
+    let mut files = project.plain_files(&[]);
+    files.sort_unstable();
+    assert_eq!(files, expected);
+}
