@@ -106,20 +106,24 @@ impl Engine {
         at_work: AtWork,
     ) -> Result<Container, EngineError> {
         let written = self.write_container(&mut record);
-        drop(at_work);
-        match written {
-            Ok(()) => Ok(Container {
-                record,
-                state: ContainerState::default(),
-            }),
-            Err(error) => {
-                // Nothing that is half made keeps a name.
-                if let Err(second) = self.forget_container(&record.id) {
-                    tracing::warn!(error = %second, "a container that could not be made cannot be removed");
-                }
-                Err(error)
+        let settled = match &written {
+            Ok(()) if record.mounts.iter().any(|mount| mount.anonymous) => {
+                self.forget_noted_volumes(&record.id)
             }
+            Ok(()) => Ok(()),
+            // Nothing that is half made keeps a name, or volumes.
+            Err(_) => self
+                .forget_at_work(&record.id)
+                .and_then(|()| self.remove_noted_volumes(&record.id)),
+        };
+        drop(at_work);
+        if let Err(error) = settled {
+            tracing::warn!(%error, "what is left of making a container cannot be removed");
         }
+        written.map(|()| Container {
+            record,
+            state: ContainerState::default(),
+        })
     }
 
     /// Takes the name, and keeps the image from being removed.

@@ -25,10 +25,10 @@ impl Engine {
             }
         }
         for text in host.binds.iter().flatten() {
-            put(&mut mounts, self.bind(text)?);
+            put(&mut mounts, self.bind(text, &record.id)?);
         }
         for config in &host.mounts {
-            put(&mut mounts, self.mount(config)?);
+            put(&mut mounts, self.mount(config, &record.id)?);
         }
         for (target, options) in &host.tmpfs {
             put(&mut mounts, temporary(target, options)?);
@@ -44,7 +44,7 @@ impl Engine {
                 .any(|mount| same_place(&mount.destination, target))
             {
                 let target = absolute(target)?;
-                mounts.push(self.volume_mount("", &target, true)?);
+                mounts.push(self.volume_mount("", &target, true, &record.id)?);
             }
         }
         mounts.sort_by_key(|mount| Path::new(&mount.destination).components().count());
@@ -52,7 +52,7 @@ impl Engine {
     }
 
     /// `-v [SOURCE:]TARGET[:OPTIONS]`.
-    fn bind(&self, text: &str) -> Result<MountPoint, EngineError> {
+    fn bind(&self, text: &str, container: &str) -> Result<MountPoint, EngineError> {
         let invalid = || {
             let text = format!("invalid volume specification: '{text}'");
             failure(ErrorKind::Invalid, text)
@@ -84,7 +84,7 @@ impl Engine {
             make_missing_folder(Path::new(source))?;
             bind_point(source, &target, true)
         } else {
-            self.volume_mount(source, &target, true)?
+            self.volume_mount(source, &target, true, container)?
         };
         for option in options.split(',').filter(|option| !option.is_empty()) {
             match option {
@@ -100,7 +100,7 @@ impl Engine {
         Ok(mount)
     }
 
-    fn mount(&self, config: &MountConfig) -> Result<MountPoint, EngineError> {
+    fn mount(&self, config: &MountConfig, container: &str) -> Result<MountPoint, EngineError> {
         let invalid = |why: &str| {
             let text = format!("invalid mount config for type {:?}: {why}", config.kind);
             failure(ErrorKind::Invalid, text)
@@ -134,7 +134,8 @@ impl Engine {
                 mount
             }
             "volume" => {
-                let mut mount = self.volume_mount(&config.source, &target, !config.read_only)?;
+                let mut mount =
+                    self.volume_mount(&config.source, &target, !config.read_only, container)?;
                 if config
                     .volume_options
                     .as_ref()
@@ -165,9 +166,10 @@ impl Engine {
         name: &str,
         target: &str,
         writable: bool,
+        container: &str,
     ) -> Result<MountPoint, EngineError> {
         let anonymous = name.is_empty();
-        let volume = self.volume_for_container(name)?;
+        let volume = self.volume_for_container(name, container)?;
         Ok(MountPoint {
             kind: "volume".to_owned(),
             name: volume.name,

@@ -122,10 +122,19 @@ impl Engine {
 
     /// All containers, the newest first.
     pub fn containers(&self) -> Result<Vec<Container>, EngineError> {
-        if self.has_no_store() {
-            return Ok(Vec::new());
+        let (containers, half_made) = self.whole_containers()?;
+        if half_made && let Err(error) = self.sweep_half_made() {
+            tracing::warn!(%error, "a half made container cannot be removed");
         }
+        Ok(containers)
+    }
+
+    /// The same, and whether there are others that are half made.
+    pub(super) fn whole_containers(&self) -> Result<(Vec<Container>, bool), EngineError> {
         let (mut containers, mut half_made) = (Vec::new(), false);
+        if self.has_no_store() {
+            return Ok((containers, half_made));
+        }
         for (_, user) in self.container_users()? {
             match self.read_container(&user.id) {
                 Ok(container) => containers.push(container),
@@ -134,14 +143,11 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        if half_made && let Err(error) = self.sweep_half_made() {
-            tracing::warn!(%error, "a half made container cannot be removed");
-        }
         containers.sort_by(|a, b| {
             let (a, b) = (&a.record, &b.record);
             b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id))
         });
-        Ok(containers)
+        Ok((containers, half_made))
     }
 
     pub(super) fn container_users(

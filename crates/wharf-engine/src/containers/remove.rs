@@ -57,18 +57,15 @@ impl Engine {
         record: &ContainerRecord,
         volumes: bool,
     ) -> Result<(), EngineError> {
-        self.forget_container(&record.id)?;
-        if volumes {
-            for mount in record.mounts.iter().filter(|mount| mount.anonymous) {
-                // Another container may have it by --volumes-from.
-                match self.remove_volume(&mount.name) {
-                    Err(error) if error.kind() == ErrorKind::Conflict => (),
-                    Err(error) if error.kind() == ErrorKind::NotFound => (),
-                    outcome => outcome?,
-                }
+        let _at_work = self.begin_work()?;
+        self.forget_noted_volumes(&record.id)?;
+        for mount in record.mounts.iter().filter(|mount| mount.anonymous) {
+            if volumes {
+                self.note_volume(&record.id, &mount.name)?;
             }
         }
-        Ok(())
+        self.forget_at_work(&record.id)?;
+        self.remove_noted_volumes(&record.id)
     }
 
     /// Deletes a container's folder, and then its record: what is left half removed is still known, and can be removed again.

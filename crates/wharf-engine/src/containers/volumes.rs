@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, classify, failure};
 
 const VOLUME_FORMAT: u32 = 1;
+const DESCRIPTION: &str = "volume.json";
 
 /// One volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +68,15 @@ impl Engine {
         self.make_volume(name, labels, options)
     }
 
-    pub(super) fn volume_for_container(&self, name: &str) -> Result<Volume, EngineError> {
-        self.create_volume(name, BTreeMap::new(), BTreeMap::new())
+    /// The volume for a mount of the container that is being made; an empty name makes one that goes with it.
+    pub(super) fn volume_for_container(&self, name: &str, id: &str) -> Result<Volume, EngineError> {
+        if !name.is_empty() {
+            return self.create_volume(name, BTreeMap::new(), BTreeMap::new());
+        }
+        let name = new_id().map_err(classify)?;
+        self.note_volume(id, &name)?;
+        let _lock = self.volumes_lock()?;
+        self.write_volume(&name, BTreeMap::new(), BTreeMap::new(), true)
     }
 
     fn make_volume(
@@ -98,7 +106,18 @@ impl Engine {
             );
             return Err(failure(ErrorKind::Invalid, text));
         }
-        let folder = self.volumes_folder().join(&name);
+        self.write_volume(&name, labels, options, anonymous)
+    }
+
+    /// Its description comes last: what has none is no volume yet.
+    fn write_volume(
+        &self,
+        name: &str,
+        labels: BTreeMap<String, String>,
+        options: BTreeMap<String, String>,
+        anonymous: bool,
+    ) -> Result<Volume, EngineError> {
+        let folder = self.volumes_folder().join(name);
         make_folder(&folder, 0o701)?;
         make_folder(&folder.join("_data"), 0o755)?;
         let file = VolumeFile {
@@ -109,8 +128,8 @@ impl Engine {
             anonymous,
         };
         let bytes = serde_json::to_vec(&file).map_err(|error| classify(io::Error::from(error)))?;
-        wharf_blobs::write_file(&folder.join("volume.json"), &bytes, 0o600).map_err(classify)?;
-        self.volume(&name)
+        wharf_blobs::write_file(&folder.join(DESCRIPTION), &bytes, 0o600).map_err(classify)?;
+        self.volume(name)
     }
 
     /// The volume of that name.
@@ -120,7 +139,7 @@ impl Engine {
         if !is_name(name) {
             return Err(missing());
         }
-        let bytes = match std::fs::read(folder.join("volume.json")) {
+        let bytes = match std::fs::read(folder.join(DESCRIPTION)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
             // The lock, which is a file beside the volumes.
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(missing()),
@@ -146,6 +165,9 @@ impl Engine {
 
     /// All volumes, by name.
     pub fn volumes(&self) -> Result<Vec<Volume>, EngineError> {
+        if let Err(error) = self.sweep_noted_volumes() {
+            tracing::warn!(%error, "what is left of a container cannot be removed");
+        }
         let entries = match std::fs::read_dir(self.volumes_folder()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(classify)?,
@@ -168,6 +190,19 @@ impl Engine {
     pub fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
         let _lock = self.volumes_lock()?;
         self.volume(name)?;
+        self.remove_known_volume(name)
+    }
+
+    /// The same for one that may be half made or half removed, or gone.
+    pub(super) fn remove_volume_or_rest(&self, name: &str) -> Result<(), EngineError> {
+        let _lock = self.volumes_lock()?;
+        if !is_name(name) || !self.volumes_folder().join(name).is_dir() {
+            return Ok(());
+        }
+        self.remove_known_volume(name)
+    }
+
+    fn remove_known_volume(&self, name: &str) -> Result<(), EngineError> {
         let users = self.volume_users(name)?;
         if !users.is_empty() {
             let text = format!("remove {name}: volume is in use - [{}]", users.join(", "));
@@ -175,7 +210,10 @@ impl Engine {
         }
         let folder = self.volumes_folder().join(name);
         // Its description goes last but one: what is left half removed is found, and can be removed again.
-        remove_tree(&folder, "_data")?;
+        match remove_tree(&folder, "_data") {
+            Err(error) if error.kind() == ErrorKind::NotFound => (),
+            outcome => outcome?,
+        }
         remove_tree(&self.volumes_folder(), name)
     }
 
@@ -185,6 +223,7 @@ impl Engine {
         wanted: impl Fn(&Volume) -> bool,
     ) -> Result<(Vec<String>, u64), EngineError> {
         let (mut removed, mut freed) = (Vec::new(), 0);
+        self.remove_half_made_volumes()?;
         for volume in self.volumes()?.into_iter().filter(wanted) {
             if !self.volume_users(&volume.name)?.is_empty() {
                 continue;
@@ -202,13 +241,31 @@ impl Engine {
         Ok((removed, freed))
     }
 
+    /// Removes what has no description: whoever made or removed it is dead, since they hold the lock.
+    fn remove_half_made_volumes(&self) -> Result<(), EngineError> {
+        if self.has_no_store() {
+            return Ok(());
+        }
+        let _lock = self.volumes_lock()?;
+        let entries = std::fs::read_dir(self.volumes_folder()).map_err(classify)?;
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && !entry.path().join(DESCRIPTION).exists() {
+                remove_tree(&self.volumes_folder(), &name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The containers that use a volume.
     pub fn volume_users(&self, name: &str) -> Result<Vec<String>, EngineError> {
         let uses = |container: &super::record::Container| {
             let mut mounts = container.record.mounts.iter();
             mounts.any(|mount| mount.kind == "volume" && mount.name == name)
         };
-        let containers = self.containers()?;
+        // Nothing is swept here: volumes would go, and who asks may hold their lock.
+        let (containers, _) = self.whole_containers()?;
         Ok(containers
             .into_iter()
             .filter(uses)

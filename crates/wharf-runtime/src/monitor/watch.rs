@@ -1,7 +1,7 @@
 //! The process that watches one container: it holds its streams, writes its log, reaps it, starts it again by its policy, and
 //! answers whoever connects to its socket. One thread, one loop: [`Monitor::turn`].
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::client::Client;
 use super::health::HealthWatch;
 use super::running::Running;
 use crate::cgroups::Cgroup;
-use crate::frames::{Reply, Request};
+use crate::frames::{FrameKind, Reply, Request, push_message};
 use crate::init::exit_code;
 use crate::launch::LaunchError;
 use crate::logs::LogWriter;
@@ -29,6 +29,10 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 /// A container that lived as long begins again with the first wait.
 const GOOD_LIFE: Duration = Duration::from_secs(10);
+/// How long a monitor may take for what it does after its container has ended.
+const LAST_DEEDS: Duration = Duration::from_secs(30);
+/// How often it is looked whether it is done.
+const TURN: Duration = Duration::from_millis(2);
 /// Clients at once, at most.
 const CLIENTS_LIMIT: usize = 256;
 
@@ -84,7 +88,18 @@ pub fn run_monitor(
     first: UnixStream,
     host: &mut dyn MonitorHost,
 ) -> Result<(), MonitorError> {
-    let lock = folder.try_lock()?.ok_or(MonitorError::Running)?;
+    let mut first = first;
+    let lock = match lock_when_ended(folder, &first) {
+        Ok(lock) => lock,
+        Err(error) => {
+            let mut bytes = Vec::new();
+            let text = error.to_string();
+            push_message(&mut bytes, FrameKind::Reply, &Reply::Refused { text });
+            // Whoever is gone does not want to know.
+            let _gone = first.write_all(&bytes);
+            return Err(error);
+        }
+    };
     // Whoever copies files into the container that does not run yet is waited for.
     let _files = folder.share_files()?;
     let mut monitor = Monitor::new(folder, first, host, lock)?;
@@ -93,6 +108,26 @@ pub fn run_monitor(
     }
     monitor.end();
     Ok(())
+}
+
+/// The right to run the container. Whoever still has it and runs nothing is on the way out, or about to start it: that is waited
+/// for as long as the client is there.
+fn lock_when_ended(folder: &ContainerFolder, client: &UnixStream) -> Result<RunLock, MonitorError> {
+    let begun = Instant::now();
+    loop {
+        if let Some(lock) = folder.try_lock()? {
+            return Ok(lock);
+        }
+        let state = folder.state_of_holder()?;
+        let lives = state.status.is_alive() || state.status == Status::Restarting;
+        let turn = Timespec::try_from(TURN).unwrap_or_default();
+        let mut client = [PollFd::new(client, PollFlags::empty())];
+        // Only that it hangs up is told.
+        let is_gone = poll(&mut client, Some(&turn)).is_ok_and(|count| count > 0);
+        if lives || is_gone || begun.elapsed() > LAST_DEEDS {
+            return Err(MonitorError::Running);
+        }
+    }
 }
 
 struct Monitor<'a> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use wharf_engine::{Container, EngineError, ErrorKind};
-use wharf_runtime::{AttachOptions, MonitorClientError, attach, parse_detach_keys};
+use wharf_runtime::{AttachOptions, MonitorClientError, Status, attach, parse_detach_keys};
 
 use super::run::{StartError, USUAL_DETACH_KEYS, exit_code, start_detached};
 use super::words::for_each;
@@ -39,10 +39,24 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 /// Starts it unless it runs.
 pub(crate) fn start(session: &Session, name: &str) -> Result<(), EngineError> {
     let container = session.engine().container(name)?;
-    if container.state.status.is_alive() {
+    if lives(&container) {
         return Ok(());
     }
-    start_detached(session, &container).map_err(|error| said(&container, error))
+    start_detached(session, &container).or_else(|error| {
+        // Somebody else may have been faster.
+        let now = session.engine().container(&container.record.id)?;
+        let runs = matches!(error, StartError::Monitor(MonitorClientError::Refused(_)));
+        if runs && lives(&now) {
+            return Ok(());
+        }
+        Err(said(&container, error))
+    })
+}
+
+/// Whether somebody watches it: between two lives too.
+fn lives(container: &Container) -> bool {
+    let status = container.state.status;
+    status.is_alive() || status == Status::Restarting
 }
 
 /// Docker's words for a container that did not start.
@@ -65,7 +79,7 @@ fn start_attached(session: &Session, matches: &Matches) -> anyhow::Result<ExitCo
     };
     let engine = session.engine();
     let container = engine.container(name).found_by_daemon()?;
-    if container.state.status.is_alive() {
+    if lives(&container) {
         return super::attach::attach_to(
             session,
             &container,
