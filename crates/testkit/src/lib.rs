@@ -2,6 +2,7 @@
 //!
 //! - [`Sandbox`]: a home, a store and an environment of their own, and the real `wharf` binary run in them.
 //! - [`ImageBuilder`], [`IndexBuilder`], [`TarBuilder`]: images of every kind, the same bytes each time.
+//! - [`OrdinaryUser`]: somebody who is not root, with or without subordinate ids.
 //! - [`TestRegistry`], [`DockerDaemon`], and [`Sandbox::podman`] and its like: the real peers, isolated from the machine.
 //! - [`WharfRegistry`], [`WharfNode`], [`SharedStores`], [`Balancer`]: Wharf's own registry, one or several on the same stores.
 //! - [`ScriptedRegistry`]: a registry that does wrong what a test tells it to.
@@ -16,6 +17,7 @@ pub mod golden;
 
 mod http;
 mod image;
+mod ordinary_user;
 mod peers;
 mod process;
 mod sandbox;
@@ -30,6 +32,7 @@ pub use image::{
     Artifact, Blob, BuiltImage, BuiltIndex, BuiltLayer, Dialect, ImageBuilder, IndexBuilder,
     LayerCompression, bomb_layer, docker_archive, oci_archive, write_oci_layout,
 };
+pub use ordinary_user::OrdinaryUser;
 pub use peers::{Peer, environment_number, running_as_root, skip};
 pub use process::{Output, ProgramCommand};
 pub use sandbox::Sandbox;

@@ -4,20 +4,19 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use wharf_images::{Access, Clock, Flavour, ImageStore, OpenOptions};
+use wharf_images::{Access, Clock, ImageStore, OpenOptions};
 use wharf_layers::Limits;
 use wharf_oci::{Platform, Repository};
 use wharf_registry_client::{ClientConfig, CredentialSource, RegistryClient, RepositoryClient};
 
 use crate::error::{EngineError, classify};
+use crate::owners::Caller;
 
 /// What an engine is told; nothing is read from the environment below the binary.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
     /// The folder of the store.
     pub root: PathBuf,
-    /// How a new store unpacks its layers: as root, or as an ordinary user.
-    pub flavour: Flavour,
     /// The platform that is meant where none is given.
     pub platform: Platform,
     /// Layers that are pulled side by side.
@@ -32,21 +31,12 @@ pub struct EngineSettings {
     pub credentials: Arc<dyn CredentialSource>,
     /// Where times come from.
     pub clock: Clock,
-    /// The ordinary user whose containers these are; `None` for root, whose containers are root's.
+    /// The ordinary user whose store this is; `None` for root of the machine, whose store and containers are root's.
     pub caller: Option<Caller>,
     /// What builds may remember, in bytes; a tenth of the store's file system if it is not said.
     pub build_cache_limit_bytes: Option<u64>,
     /// What watches containers and runs the steps of builds: which of them is said behind the arguments.
     pub monitor: MonitorProgram,
-}
-
-/// An ordinary user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
-    /// User id.
-    pub user: u32,
-    /// Group id.
-    pub group: u32,
 }
 
 /// How this program is started once more.
@@ -156,9 +146,15 @@ impl Engine {
 
     /// How to open the store to change it.
     pub(crate) fn open_options(&self) -> OpenOptions {
+        // Finding out whom a new store would belong to takes a process.
+        let owners = match ImageStore::owners_of(&self.settings.root) {
+            Ok(Some(owners)) => owners,
+            _ => self.owners_of_new_store(),
+        };
         OpenOptions {
             clock: self.settings.clock.clone(),
-            ..OpenOptions::new(self.settings.flavour)
+            ids: owners.ids,
+            ..OpenOptions::new(owners.flavour)
         }
     }
 }

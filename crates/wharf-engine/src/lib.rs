@@ -12,6 +12,7 @@ mod error;
 mod images;
 mod intake;
 mod local_endpoint;
+mod owners;
 mod registry;
 mod registry_endpoint;
 mod system;
@@ -33,7 +34,7 @@ pub use containers::{
     TmpfsOptions, UlimitConfig, UpdateRequest, Volume, VolumeOptions, described_volume,
     machine_memory, parse_size, volume_bytes,
 };
-pub use engine::{Caller, Engine, EngineSettings, MonitorProgram};
+pub use engine::{Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;
 pub use images::{
     HistoryRow, ImageInspect, ImageTree, ImportRequest, LayoutChoice, LoadInput, LoadRequest,
@@ -41,6 +42,7 @@ pub use images::{
     SaveRequest,
 };
 
+pub use owners::{Caller, StoreUse};
 pub use registry::{
     Annotation, AnnotationError, AttestationKind, ComposeRequest, ComposeSource,
     ComposeSourceError, Composed, ImageManifest, ListMode, ManifestListError, ManifestLists,

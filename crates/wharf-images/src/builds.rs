@@ -382,6 +382,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let options = OpenOptions {
             flavour: Flavour::User,
+            ids: None,
             access: Access::Write,
             clock: Clock::system(),
             step_hook: None,

@@ -68,11 +68,10 @@ pub use remove::{
 };
 pub use resolve::{ResolveError, ResolvedBy, ResolvedImage};
 pub use scratch::ScratchFolder;
-pub use snapshots::{
-    LayerTrees, MountError, MountMode, Mounted, MountsError, NamespaceError, UnmountError,
-    enter_mount_namespace, enter_user_namespace, mount_memory,
+pub use snapshots::{LayerTrees, MountError, MountMode, Mounted, MountsError, UnmountError};
+pub use store::{
+    Access, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook, StoreIds, StoreOwners,
 };
-pub use store::{Access, ImageStore, OpenError, OpenOptions, STORE_FORMAT, StepHook};
 pub use usage::{DiskUsage, UsageError};
 pub use users::{ImageUser, UnknownUserKind, UserError, UserKind};
 pub use wharf_layers::{Flavour, OverlayError};

@@ -48,11 +48,32 @@ pub enum Access {
     Write,
 }
 
+/// Which ids own the files of a store of [`Flavour::Subordinate`], as the maps of the namespaces say in which it is worked with
+/// (`user_namespaces(7)`): the first id inside, the first one outside, how many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreIds {
+    /// Of users.
+    pub users: Vec<[u32; 3]>,
+    /// Of groups.
+    pub groups: Vec<[u32; 3]>,
+}
+
+/// How the files of a store that exists are owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOwners {
+    /// How its layers are unpacked.
+    pub flavour: Flavour,
+    /// With which ids, where more than one is needed.
+    pub ids: Option<StoreIds>,
+}
+
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// How a new store unpacks its layers. A store that exists keeps its own way.
     pub flavour: Flavour,
+    /// The ids that a new store of [`Flavour::Subordinate`] has; none for others.
+    pub ids: Option<StoreIds>,
     /// Look only, or change.
     pub access: Access,
     /// Where times come from.
@@ -117,6 +138,8 @@ struct StoreFile {
     format: u32,
     #[serde(with = "FlavourText")]
     flavour: Flavour,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ids: Option<StoreIds>,
 }
 
 /// How a [`Flavour`] is written in the store's files.
@@ -125,6 +148,7 @@ struct StoreFile {
 pub(crate) enum FlavourText {
     Root,
     User,
+    Subordinate,
 }
 
 impl OpenOptions {
@@ -132,6 +156,7 @@ impl OpenOptions {
     pub fn new(flavour: Flavour) -> Self {
         Self {
             flavour,
+            ids: None,
             access: Access::Write,
             clock: Clock::system(),
             step_hook: None,
@@ -152,7 +177,7 @@ impl ImageStore {
     pub fn open(root: &Path, options: OpenOptions) -> Result<Self, OpenError> {
         let file = match read_store_file(root)? {
             Some(file) => file,
-            None => create(root, options.flavour)?,
+            None => create(root, &options)?,
         };
         let path = root.join(DATABASE);
         // Never made anew here: with an empty database everything in the store would be garbage.
@@ -173,9 +198,10 @@ impl ImageStore {
         Self::assemble(root, file.flavour, records, options)
     }
 
-    /// The flavour of the store in `root`, if there is one.
-    pub(crate) fn flavour_of(root: &Path) -> Result<Option<Flavour>, OpenError> {
-        Ok(read_store_file(root)?.map(|file| file.flavour))
+    /// Who owns the files of the store in `root`, if there is one.
+    pub fn owners_of(root: &Path) -> Result<Option<StoreOwners>, OpenError> {
+        let file = read_store_file(root)?;
+        Ok(file.map(|StoreFile { flavour, ids, .. }| StoreOwners { flavour, ids }))
     }
 
     pub(crate) fn assemble(
@@ -272,7 +298,7 @@ fn read_store_file(root: &Path) -> Result<Option<StoreFile>, OpenError> {
 }
 
 // `store.json` is written last: a folder without it is made once more from wherever it stopped.
-fn create(root: &Path, flavour: Flavour) -> Result<StoreFile, OpenError> {
+fn create(root: &Path, options: &OpenOptions) -> Result<StoreFile, OpenError> {
     make_folder(root)?;
     let lock = root.join(STORE_LOCK);
     // In this order: another process that makes the store now makes its lock before everything else.
@@ -292,7 +318,8 @@ fn create(root: &Path, flavour: Flavour) -> Result<StoreFile, OpenError> {
     drop(Database::open(&root.join(DATABASE))?);
     let file = StoreFile {
         format: STORE_FORMAT,
-        flavour,
+        flavour: options.flavour,
+        ids: options.ids.clone(),
     };
     let path = root.join("store.json");
     let mut json = serde_json::to_vec(&file).map_err(|source| OpenError::StoreFile {

@@ -87,13 +87,13 @@ impl Overlay {
         if let Some((upper, work)) = &folders.upper {
             set("upperdir", &upper.name)?;
             set("workdir", &work.name)?;
-            if self.flavour == Flavour::Root {
+            if !self.flavour.is_users() {
                 // What is written must be a layer by itself, whatever the kernel's defaults are.
                 set("redirect_dir", "off")?;
                 set("metacopy", "off")?;
             }
         }
-        if self.flavour == Flavour::User {
+        if self.flavour.is_users() {
             fsconfig_set_flag(context.as_fd(), "userxattr")
                 .map_err(|error| failure("userxattr".to_owned(), error, &context))?;
         }
@@ -116,7 +116,7 @@ impl Overlay {
                 options.extend([",", key, "=", &folder.short()]);
             }
         }
-        if self.flavour == Flavour::User {
+        if self.flavour.is_users() {
             options += ",userxattr";
         }
         if options.len() > OPTIONS_LIMIT_BYTES {

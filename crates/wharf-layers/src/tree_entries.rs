@@ -202,7 +202,7 @@ impl Walk<'_> {
 
     fn visit_file(&mut self, opened: OwnedFd, stat: &Stat, path: Vec<u8>) -> io::Result<()> {
         if let TreeKind::Changes(flavour) = self.kind
-            && attribute(&opened, overlay_attribute(flavour, "whiteout"))?.is_some()
+            && attribute(&opened, flavour.whiteout_attribute())?.is_some()
         {
             return self.give_removal(path);
         }
@@ -259,7 +259,7 @@ impl Walk<'_> {
         let TreeKind::Changes(flavour) = self.kind else {
             return Ok(false);
         };
-        let value = attribute(folder, overlay_attribute(flavour, "opaque"))?;
+        let value = attribute(folder, flavour.opaque_attribute())?;
         Ok(value.is_some_and(|value| value == b"y"))
     }
 
@@ -275,23 +275,22 @@ impl Walk<'_> {
             name,
             kind,
             mode: stat.st_mode & 0o7777,
-            user_id: stat.st_uid,
-            group_id: stat.st_gid,
             modified: Timestamp {
                 seconds: stat.st_mtime,
                 nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
             },
             ..Entry::default()
         };
-        if self.kind == TreeKind::Changes(Flavour::User) {
-            // The user is root of the container.
-            (entry.user_id, entry.group_id) = (0, 0);
-        }
+        let flavour = match self.kind {
+            TreeKind::Changes(flavour) => flavour,
+            TreeKind::Plain => Flavour::Root,
+        };
+        (entry.user_id, entry.group_id) = flavour.owner((stat.st_uid, stat.st_gid));
         let Some(opened) = opened else {
             return Ok(entry);
         };
         entry.xattrs = attributes(opened)?;
-        if self.kind == TreeKind::Changes(Flavour::User)
+        if flavour.is_users()
             && let Some(value) = attribute(opened, REMEMBERED_XATTR)?
             && let Some(remembered) = RememberedMetadata::from_bytes(&value)
         {
@@ -335,15 +334,6 @@ fn sorted_names(folder: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     }
     names.sort();
     Ok(names)
-}
-
-fn overlay_attribute(flavour: Flavour, name: &str) -> &'static str {
-    match (flavour, name) {
-        (Flavour::Root, "opaque") => "trusted.overlay.opaque",
-        (Flavour::User, "opaque") => "user.overlay.opaque",
-        (Flavour::Root, _) => "trusted.overlay.whiteout",
-        (Flavour::User, _) => "user.overlay.whiteout",
-    }
 }
 
 fn attribute(file: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {

@@ -1,11 +1,9 @@
 //! Starting a container's first process, seen from outside.
 
-use std::fs::OpenOptions;
-use std::io::{self, IoSlice, IoSliceMut, Write as _};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::AssertUnwindSafe;
-use std::process::Command;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
@@ -16,9 +14,10 @@ use rustix::process::Pid;
 use rustix::thread::LinkNameSpaceType;
 use serde::{Deserialize, Serialize};
 
+use crate::id_maps::write_maps;
 use crate::init;
 use crate::single_id::start_notifier;
-use crate::spec::{ContainerSpec, IdMapping, IdRange, NamespaceChoice, NamespaceSpec};
+use crate::spec::{ContainerSpec, NamespaceChoice, NamespaceSpec};
 use crate::sys::{self, CloneFlags, Forked};
 
 /// What one message between the two processes may hold.
@@ -156,7 +155,8 @@ fn attend(
     prepare: impl FnOnce(Pid) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
 ) -> Result<Option<OwnedFd>, LaunchError> {
     if let Some(mapping) = &spec.namespaces.user {
-        map_ids(child, mapping)?;
+        write_maps(&child.as_raw_nonzero().to_string(), mapping)
+            .map_err(|error| LaunchError::Prepare(error.into()))?;
     }
     prepare(child).map_err(LaunchError::Prepare)?;
     Message::Go
@@ -205,54 +205,6 @@ fn clone_flags(namespaces: &NamespaceSpec) -> CloneFlags {
         flags = flags.with(CloneFlags::USER);
     }
     flags
-}
-
-/// Says which of the machine's ids the container's are (`user_namespaces(7)`).
-fn map_ids(child: Pid, mapping: &IdMapping) -> Result<(), LaunchError> {
-    let process = child.as_raw_nonzero();
-    if mapping.with_helpers {
-        run_helper("newuidmap", process.get(), &mapping.users)?;
-        return run_helper("newgidmap", process.get(), &mapping.groups);
-    }
-    let write = |file: &str, text: &str| {
-        let path = format!("/proc/{process}/{file}");
-        let opened = OpenOptions::new().write(true).open(&path);
-        opened
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(failed(&format!("map ids in {path}")))
-    };
-    if !mapping.set_groups {
-        // Without this the kernel takes no group map from an ordinary user.
-        write("setgroups", "deny")?;
-    }
-    write("uid_map", &lines(&mapping.users))?;
-    write("gid_map", &lines(&mapping.groups))
-}
-
-fn lines(ranges: &[IdRange]) -> String {
-    let line = |range: &IdRange| format!("{} {} {}\n", range.inside, range.outside, range.count);
-    ranges.iter().map(line).collect()
-}
-
-fn run_helper(program: &str, process: i32, ranges: &[IdRange]) -> Result<(), LaunchError> {
-    let numbers = ranges
-        .iter()
-        .flat_map(|range| [range.inside, range.outside, range.count]);
-    let output = Command::new(program)
-        .arg(process.to_string())
-        .args(numbers.map(|number| number.to_string()))
-        .output()
-        .map_err(failed(&format!("run {program}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(LaunchError::Failed {
-        text: format!(
-            "{program} refused to map ids: {}",
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        ),
-        exit_code: 125,
-    })
 }
 
 fn failed<E: Into<io::Error>>(step: &str) -> impl FnOnce(E) -> LaunchError {

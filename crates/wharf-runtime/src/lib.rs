@@ -16,12 +16,14 @@ mod container_root;
 mod exec;
 mod exec_streams;
 mod frames;
+mod id_maps;
 mod init;
 mod launch;
 mod logs;
 mod monitor;
 pub mod network;
 mod order;
+mod own_namespaces;
 mod own_program;
 pub mod seccomp;
 mod signals;
@@ -47,10 +49,15 @@ pub use client::{MonitorClient, MonitorClientError};
 pub use container_root::{mount_in_root, open_running_root};
 pub use exec::{ExecTarget, exec};
 pub use exec_streams::connect_exec;
+pub use id_maps::{MapError, own_ids};
 pub use launch::{ChildIo, LaunchError, Launched, launch};
 pub use logs::{LogEntry, LogReader, OutputStream};
 pub use monitor::{HostError, MonitorError, MonitorHost, run_monitor};
 pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
+pub use own_namespaces::{
+    NamespaceError, can_enter_user_namespace, enter_mount_namespace, enter_user_namespace,
+    mount_memory,
+};
 pub use own_program::{OwnProgram, restart_unwritable};
 pub use signals::{InvalidSignal, parse_signal};
 pub use spec::{

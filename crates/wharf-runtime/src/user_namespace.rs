@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::spec::{IdMapping, IdRange};
 
-/// A range of ids that a user may give away (subuid(5)).
+/// A range of ids that a user may give away (`subuid(5)`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubordinateRange {
     /// Its first id.

@@ -118,6 +118,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
         meaning: "Where `~/.docker` and the defaults of the `XDG_` folders are (default: as `/etc/passwd` says)",
     },
     Variable {
+        name: "USER",
+        meaning: "Whose lines count in `/etc/subuid` and `/etc/subgid`, where `/etc/passwd` does not know the user",
+    },
+    Variable {
         name: "XDG_DATA_HOME",
         meaning: "Holds `wharf/`, the store of an ordinary user (default `~/.local/share`)",
     },
@@ -156,6 +160,7 @@ pub(crate) struct Environment {
     pub(crate) ssl_cert_dirs: Vec<PathBuf>,
     pub(crate) columns: Option<usize>,
     pub(crate) home: Option<PathBuf>,
+    pub(crate) user: Option<String>,
     pub(crate) xdg_data_home: Option<PathBuf>,
     pub(crate) xdg_config_home: Option<PathBuf>,
     pub(crate) path: Option<OsString>,
@@ -179,7 +184,7 @@ impl Environment {
     pub(crate) fn read() -> Self {
         let mut environment = Self::from_lookup(|name| std::env::var_os(name));
         if environment.home.is_none() {
-            environment.home = home_of_account(Path::new(ACCOUNTS));
+            environment.home = account(Path::new(ACCOUNTS)).and_then(|account| account.home);
         }
         environment
     }
@@ -242,11 +247,18 @@ impl Environment {
                 .and_then(|columns| columns.parse().ok())
                 .filter(|columns| *columns > 0),
             home: path("HOME"),
+            user: text("USER"),
             xdg_data_home: absolute("XDG_DATA_HOME"),
             xdg_config_home: absolute("XDG_CONFIG_HOME"),
             path: raw("PATH"),
             shell: raw("SHELL"),
         }
+    }
+
+    /// What the machine's list of accounts calls this user, or else `USER`; empty if nobody knows.
+    pub(crate) fn account_name(&self) -> String {
+        let listed = account(Path::new(ACCOUNTS)).map(|account| account.name);
+        listed.or_else(|| self.user.clone()).unwrap_or_default()
     }
 
     /// `$XDG_CONFIG_HOME`, or `~/.config`.
@@ -271,24 +283,39 @@ impl Environment {
     }
 }
 
-/// The home folder that the machine's list of accounts gives this user, as Go's `os/user` finds it for Docker.
-fn home_of_account(accounts: &Path) -> Option<PathBuf> {
+/// What the machine's list of accounts says of a user.
+#[derive(Debug, PartialEq, Eq)]
+struct ListedAccount {
+    name: String,
+    /// As Go's `os/user` finds it for Docker.
+    home: Option<PathBuf>,
+}
+
+/// This user in the machine's list of accounts.
+fn account(accounts: &Path) -> Option<ListedAccount> {
     let file = std::fs::File::open(accounts).ok()?;
     let mut text = Vec::new();
     file.take(MAX_ACCOUNTS_BYTES).read_to_end(&mut text).ok()?;
     let user = rustix::process::geteuid().as_raw().to_string();
-    home_in(&text, &user)
+    account_in(&text, &user)
 }
 
-/// The sixth field of the line whose third is `user`.
-fn home_in(accounts: &[u8], user: &str) -> Option<PathBuf> {
+/// The line whose third field is `user`: the first field is the name, the sixth the home folder.
+fn account_in(accounts: &[u8], user: &str) -> Option<ListedAccount> {
     let mut lines = accounts.split(|byte| *byte == b'\n');
-    let home = lines.find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':').skip(2);
-        (fields.next()? == user.as_bytes()).then(|| fields.nth(2))?
-    })?;
-    let home = PathBuf::from(OsStr::from_bytes(home));
-    home.is_absolute().then_some(home)
+    lines.find_map(|line| {
+        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+        if fields.get(2).copied() != Some(user.as_bytes()) {
+            return None;
+        }
+        let home = fields.get(5).map(|home| Path::new(OsStr::from_bytes(home)));
+        Some(ListedAccount {
+            name: String::from_utf8_lossy(fields.first()?).into_owned(),
+            home: home
+                .filter(|home| home.is_absolute())
+                .map(Path::to_path_buf),
+        })
+    })
 }
 
 fn lossless_text(value: &OsStr) -> String {
@@ -341,8 +368,11 @@ mod tests {
             ("7", None),
             ("100", None),
         ] {
-            assert_eq!(home_in(accounts, user), home.map(PathBuf::from), "{user}");
+            let found = account_in(accounts, user).and_then(|account| account.home);
+            assert_eq!(found, home.map(PathBuf::from), "{user}");
         }
+        let anna = account_in(accounts, "1000").map(|account| account.name);
+        assert_eq!(anna.as_deref(), Some("anna"));
     }
 
     #[test]

@@ -44,6 +44,9 @@ fn main() -> ExitCode {
                 Ok(session) => session,
                 Err((printer, failure)) => return exit::failed(&printer, &failure),
             };
+            if let Err(failure) = session.enter_namespace(path.command.files, &matches) {
+                return exit::failed(session.printer(), &failure);
+            }
             let result = match path.command.run {
                 Run::Nothing => Ok(ExitCode::SUCCESS),
                 Run::Local(run) => run(&session, &matches),

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use wharf_engine::{Engine, ManifestLists};
+use wharf_engine::{Caller, Engine, ManifestLists, StoreUse};
 use wharf_oci::{Platform, PlatformError};
 use wharf_registry::config::LogConfig;
 use wharf_registry_client::Secret;
+use wharf_runtime::enter_mount_namespace;
 
-use crate::arguments::{Matches, Work};
+use crate::arguments::{Files, Matches, Work};
 use crate::commands::global_options::{CONFIG, DEBUG, HOST, LOG_FORMAT, LOG_LEVEL, ROOT_FOLDER};
 use crate::config::{Configuration, DockerConfig};
 use crate::credentials::CredentialFiles;
@@ -179,6 +180,33 @@ impl Session {
             overlay: self.environment.docker_auth_config.clone().map(Secret::new),
             search_path: self.environment.path.clone(),
         }
+    }
+
+    /// Moves this process to where the store's files belong to somebody, if the command touches any and they are an ordinary user's with
+    /// subordinate ids. To be called before there are threads.
+    pub(crate) fn enter_namespace(&self, files: Files, matches: &Matches) -> anyhow::Result<()> {
+        let wanted = match files {
+            Files::Touched => StoreUse::Files,
+            Files::TouchedWith(flag) if matches.is_set(flag) => StoreUse::Files,
+            Files::TouchedWith(_) | Files::Untouched => StoreUse::Records,
+        };
+        match self.caller() {
+            Some(caller) => Ok(caller.enter_namespace_of(&self.configuration.root, wanted)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves this process to a namespace of its own in which it may mount: with the ids that the store's files belong to, or could.
+    pub(crate) fn enter_namespace_to_mount(&self) -> anyhow::Result<()> {
+        match self.caller() {
+            Some(caller) => Ok(caller.enter_namespace_to_mount(&self.configuration.root)?),
+            None => Ok(enter_mount_namespace()?),
+        }
+    }
+
+    /// Whoever calls, unless that is root of the machine.
+    pub(crate) fn caller(&self) -> Option<Caller> {
+        (!self.is_machine_root).then(|| Caller::of_process(self.environment.account_name()))
     }
 
     /// Whether the store is the machine's, not that of an ordinary user.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use wharf_engine::{Caller, EngineSettings, MonitorProgram};
-use wharf_images::{Clock, Flavour};
+use wharf_engine::{EngineSettings, MonitorProgram};
+use wharf_images::Clock;
 use wharf_layers::Limits;
 use wharf_oci::Platform;
 use wharf_registry_client::{ClientConfig, ProxyConfig, RetryPolicy};
@@ -15,11 +15,6 @@ pub(crate) fn engine_settings(session: &Session) -> EngineSettings {
     let configuration = session.configuration();
     EngineSettings {
         root: configuration.root.clone(),
-        flavour: if session.is_machine_root() {
-            Flavour::Root
-        } else {
-            Flavour::User
-        },
         platform: Platform::host(),
         max_concurrent_downloads: configuration.max_concurrent_downloads,
         max_concurrent_uploads: configuration.max_concurrent_uploads,
@@ -27,10 +22,7 @@ pub(crate) fn engine_settings(session: &Session) -> EngineSettings {
         client: client_config(session),
         credentials: Arc::new(session.credential_files()),
         clock: Clock::system(),
-        caller: (!session.is_machine_root()).then(|| Caller {
-            user: rustix::process::geteuid().as_raw(),
-            group: rustix::process::getegid().as_raw(),
-        }),
+        caller: session.caller(),
         build_cache_limit_bytes: configuration.build_cache_limit_bytes,
         monitor: monitor_program(session),
     }

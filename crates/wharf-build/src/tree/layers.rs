@@ -172,19 +172,19 @@ impl LayersTree {
                 .map_err(|error| TreeError::io(layer.on_disk(path), error))?
                 .into_bytes();
         }
-        if self.flavour == Flavour::User {
-            (node.user, node.group) = (0, 0);
-            if let Some(remembered) = layer.remembered(path, node.kind)? {
-                node.user = remembered.user_id;
-                node.group = remembered.group_id;
-                node.mode = remembered.mode & 0o7777;
-                node.device = remembered.device;
-                node.kind = match FileType::from_raw_mode(remembered.mode) {
-                    FileType::CharacterDevice => NodeKind::CharacterDevice,
-                    FileType::BlockDevice => NodeKind::BlockDevice,
-                    _ => node.kind,
-                };
-            }
+        (node.user, node.group) = self.flavour.owner((node.user, node.group));
+        if self.flavour.is_users()
+            && let Some(remembered) = layer.remembered(path, node.kind)?
+        {
+            node.user = remembered.user_id;
+            node.group = remembered.group_id;
+            node.mode = remembered.mode & 0o7777;
+            node.device = remembered.device;
+            node.kind = match FileType::from_raw_mode(remembered.mode) {
+                FileType::CharacterDevice => NodeKind::CharacterDevice,
+                FileType::BlockDevice => NodeKind::BlockDevice,
+                _ => node.kind,
+            };
         }
         Ok(node)
     }
@@ -194,10 +194,7 @@ impl LayersTree {
             return Ok(listing.is_opaque(path));
         }
         let layer = self.tree(index)?;
-        let name = match self.flavour {
-            Flavour::Root => "trusted.overlay.opaque",
-            Flavour::User => "user.overlay.opaque",
-        };
+        let name = self.flavour.opaque_attribute();
         let on_disk = layer.on_disk(path);
         let mut value = [0; 1];
         match rustix::fs::lgetxattr(&on_disk, name, &mut value) {
@@ -380,7 +377,7 @@ impl FileTree for LayersTree {
                     let layer = self.tree(index)?;
                     let mut opened = opened(File::from(file))
                         .map_err(|error| TreeError::io(layer.on_disk(path), error))?;
-                    if self.flavour == Flavour::User
+                    if self.flavour.is_users()
                         && let Some(remembered) = layer.remembered(path, node.kind)?
                     {
                         let mut xattrs = remembered.xattrs.into_iter();
@@ -407,20 +404,14 @@ fn is_whiteout(stat: &Stat) -> bool {
 mod tests {
     use std::io::Write as _;
 
-    use wharf_images::{Access, Clock, OpenOptions};
+    use wharf_images::OpenOptions;
     use wharf_layers::{Compressor, Entry, EntryKind, TarWriter};
     use wharf_oci::{Algorithm, Descriptor, Hasher, MediaType};
 
     use super::*;
 
     fn store(folder: &std::path::Path) -> ImageStore {
-        let options = OpenOptions {
-            flavour: Flavour::User,
-            access: Access::Write,
-            clock: Clock::system(),
-            step_hook: None,
-        };
-        ImageStore::open(folder, options).unwrap()
+        ImageStore::open(folder, OpenOptions::new(Flavour::User)).unwrap()
     }
 
     /// A packed layer of `name` (a folder), `name->target`, `name=hard link` and `name:content`.

@@ -255,7 +255,7 @@ impl Changes {
             if !metadata.is_dir() {
                 return Seen::Hidden;
             }
-            hides |= self.has_mark(&at, "opaque", b"y");
+            hides |= Self::has_mark(&at, self.flavour.opaque_attribute(), b"y");
         }
         Seen::NotHere
     }
@@ -263,18 +263,15 @@ impl Changes {
     fn is_whiteout(&self, path: &Path, metadata: &Metadata) -> bool {
         let kind = metadata.file_type();
         (kind.is_char_device() && metadata.rdev() == 0)
-            || (kind.is_file() && metadata.len() == 0 && self.has_mark(path, "whiteout", b""))
+            || (kind.is_file()
+                && metadata.len() == 0
+                && Self::has_mark(path, self.flavour.whiteout_attribute(), b""))
     }
 
     /// Whether overlayfs has marked a file, with that value if one is given.
-    fn has_mark(&self, path: &Path, mark: &str, wanted: &[u8]) -> bool {
-        let space = match self.flavour {
-            Flavour::Root => "trusted",
-            Flavour::User => "user",
-        };
+    fn has_mark(path: &Path, mark: &str, wanted: &[u8]) -> bool {
         let mut value = [0; 8];
-        let name = format!("{space}.overlay.{mark}");
-        match rustix::fs::lgetxattr(path, &*name, &mut value) {
+        match rustix::fs::lgetxattr(path, mark, &mut value) {
             Ok(length) => wanted.is_empty() || value.get(..length) == Some(wanted),
             Err(_) => false,
         }

@@ -1,5 +1,6 @@
 //! Device nodes of containers: Docker's six, `--device`, and all of the machine's for `--privileged`.
 
+use std::fs::FileType;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -71,8 +72,11 @@ fn add_all(folder: &Path, devices: &mut Vec<DeviceSpec>) {
         if devices.len() >= LIMIT || OWN_FOLDERS.iter().any(|own| path == Path::new(own)) {
             continue;
         }
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let kind = entry.file_type();
+        if kind.as_ref().is_ok_and(FileType::is_dir) {
             add_all(&path, devices);
+        } else if kind.is_ok_and(|kind| kind.is_symlink()) {
+            // `/dev/stdin` is the terminal of whoever looks.
         } else if !devices.iter().any(|other| other.path == path) {
             devices.extend(device(&path, &path));
         }

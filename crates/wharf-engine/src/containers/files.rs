@@ -203,9 +203,10 @@ impl ContainerFiles {
             let flags = OFlags::PATH | OFlags::DIRECTORY;
             (self.open(&above, flags).map_err(missing)?, name)
         };
-        let kind = match self.flavour {
-            Flavour::User => TreeKind::Changes(Flavour::User),
-            Flavour::Root => TreeKind::Plain,
+        let kind = if self.flavour.is_users() {
+            TreeKind::Changes(self.flavour)
+        } else {
+            TreeKind::Plain
         };
         let mut writer = TarWriter::new(output);
         archive_named(&folder, kind, name, called.as_bytes(), &mut writer).map_err(classify)?;
@@ -231,7 +232,7 @@ impl ContainerFiles {
         self.check_writable(&held)?;
         let options = ExtractOptions {
             ownership: self.ownership(for_containers_user)?,
-            remembers: self.flavour == Flavour::User,
+            remembers: self.flavour.is_users(),
             limits: self.limits.clone(),
         };
         let root = self.root.try_clone().map_err(classify)?;

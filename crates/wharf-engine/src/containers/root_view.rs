@@ -8,24 +8,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
-use wharf_images::{
-    Flavour, NamespaceError, enter_mount_namespace, enter_user_namespace, mount_memory,
-};
 use wharf_layers::{Overlay, OverlayUpper, TarWriter, TreeKind, archive_tree};
+use wharf_runtime::mount_memory;
 use wharf_transfer::ErrorKind;
 
 use super::record::ContainerRecord;
 use crate::engine::Engine;
-use crate::error::{Classified, EngineError, classify, failure};
-
-impl Classified for NamespaceError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Forbidden(_) => ErrorKind::Denied,
-            _ => ErrorKind::Internal,
-        }
-    }
-}
+use crate::error::{EngineError, classify, failure};
 
 /// What a container's tree is put together for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +54,7 @@ impl Engine {
         let trees = store.layer_trees(record.image).map_err(classify)?;
         let folder = self.container_folder(&record.id);
         let path = |name: &str| folder.path().join(name);
-        match store.flavour() {
-            Flavour::User => enter_user_namespace(),
-            Flavour::Root => enter_mount_namespace(),
-        }
-        .map_err(classify)?;
+        self.enter_namespace_to_mount()?;
         let mut lowers = trees.lowers;
         let upper = match view {
             RootView::Written => Some((path("upper"), path("work"))),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wharf_oci::HealthConfig;
 use wharf_runtime::{
-    CapabilitySet, ContainerFolder, ContainerSpec, HealthOrder, IdMapping, IdRange, LimitSpec,
-    LogOrder, MonitorOrder, MountSource, MountSpec, NamespaceChoice, NamespaceSpec, ORDER_FORMAT,
+    CapabilitySet, ContainerFolder, ContainerSpec, HealthOrder, IdMapping, LimitSpec, LogOrder,
+    MonitorOrder, MountSource, MountSpec, NamespaceChoice, NamespaceSpec, ORDER_FORMAT,
     ProcessSpec, Propagation, RestartPolicy, RootSpec, SeccompChoice, parse_signal,
 };
 use wharf_transfer::ErrorKind;
@@ -86,7 +86,7 @@ impl Engine {
         let store = self.store()?;
         let trees = store.layer_trees(record.image).map_err(classify)?;
         let (config, host) = (&record.config, &record.host_config);
-        let user = self.id_mapping();
+        let user = self.id_mapping()?;
         let namespaces = self.namespaces(host, user)?;
         let mut mounts = default_mounts(host, &namespaces);
         mounts.extend(network_files(record, folder)?);
@@ -114,7 +114,7 @@ impl Engine {
                 empty: trees.empty,
                 upper: folder.path().join("upper"),
                 work: folder.path().join("work"),
-                user_flavour: store.flavour() == wharf_images::Flavour::User,
+                user_flavour: store.flavour().is_users(),
                 read_only: host.readonly_rootfs,
             },
             mount_point: folder.path().join("rootfs"),
@@ -127,24 +127,6 @@ impl Engine {
             masked_paths: masked,
             read_only_paths: read_only,
             sysctls,
-        })
-    }
-
-    /// Whose ids the container's are: an ordinary user's own, as root.
-    pub(super) fn id_mapping(&self) -> Option<IdMapping> {
-        let one = |outside| {
-            vec![IdRange {
-                inside: 0,
-                outside,
-                count: 1,
-            }]
-        };
-        let caller = self.settings().caller?;
-        Some(IdMapping {
-            users: one(caller.user),
-            groups: one(caller.group),
-            set_groups: false,
-            with_helpers: false,
         })
     }
 

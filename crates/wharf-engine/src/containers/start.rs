@@ -119,15 +119,18 @@ fn words_of_monitor(folder: &ContainerFolder) -> std::io::Result<Stdio> {
 }
 
 /// What people should know of a container with a single id whose program is to run as somebody else.
-fn one_id(order: &MonitorOrder) -> Option<String> {
+fn one_id(engine: &Engine, order: &MonitorOrder) -> Result<Option<String>, EngineError> {
     let user = order.spec.process.user.as_str();
     let named = user.split(':').next().unwrap_or_default();
-    let single = order.spec.namespaces.user.as_ref();
-    (single.is_some_and(|ids| !ids.set_groups) && !matches!(named, "" | "0" | "root")).then(|| {
+    if matches!(named, "" | "0" | "root") {
+        return Ok(None);
+    }
+    let why = engine.why_single_id()?;
+    Ok(why.map(|why| {
         format!(
-            "the container has one id: its program runs as root inside, which is you outside, and not as {user}"
+            "the container has one id: its program runs as root inside, which is you outside, and not as {user} ({why})"
         )
-    })
+    }))
 }
 
 /// How a container is connected.
@@ -163,7 +166,7 @@ impl MonitorHost for Host<'_> {
         }
         self.cgroup = Some(created.cgroup);
         let mut warnings = created.warnings;
-        warnings.extend(one_id(order));
+        warnings.extend(one_id(self.engine, order)?);
         let folder = self.engine.container_folder(&self.record.id);
         let endpoints = self.record.endpoints();
         let on_bridge = endpoints

@@ -138,7 +138,7 @@ impl Engine {
             ipc: NamespaceChoice::New,
             uts: NamespaceChoice::New,
             cgroup: NamespaceChoice::New,
-            user: self.id_mapping(),
+            user: self.id_mapping()?,
         };
         let mut mounts = default_mounts(&host, &namespaces);
         mounts.extend(request.mounts);
@@ -167,7 +167,7 @@ impl Engine {
                 empty: request.empty,
                 upper: request.upper,
                 work: request.work,
-                user_flavour: self.store()?.flavour() == wharf_images::Flavour::User,
+                user_flavour: self.store()?.flavour().is_users(),
                 read_only: false,
             },
             mount_point: request.mount_point,

@@ -224,7 +224,8 @@ fn rebuild(
             std::fs::remove_file(&path).map_err(io_error(&path))?;
         }
     }
-    let flavour = ImageStore::flavour_of(root)?.unwrap_or(options.flavour);
+    let owners = ImageStore::owners_of(root)?;
+    let flavour = owners.map_or(options.flavour, |owners| owners.flavour);
     let records = Database::open(&new)?;
     let building = ImageStore::assemble(root, flavour, records, options.clone())?;
     let problems = building.restore_records(events)?;

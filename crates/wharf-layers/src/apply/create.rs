@@ -107,11 +107,12 @@ pub(super) fn new_whiteout(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Er
 
 /// Marks an open directory as hiding what the layers below have in it.
 pub(super) fn mark_opaque(directory: impl AsFd, flavour: Flavour) -> Result<(), Errno> {
-    let name = match flavour {
-        Flavour::Root => "trusted.overlay.opaque",
-        Flavour::User => "user.overlay.opaque",
-    };
-    fsetxattr(directory, name, b"y", XattrFlags::empty())
+    fsetxattr(
+        directory,
+        flavour.opaque_attribute(),
+        b"y",
+        XattrFlags::empty(),
+    )
 }
 
 /// The type of what is at `name`, and whether it is a whiteout.

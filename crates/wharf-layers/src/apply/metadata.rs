@@ -8,6 +8,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::mapped_ids::MappedIds;
 use super::options::Flavour;
 use super::remembered::{REMEMBERED_XATTR, RememberedMetadata};
 use crate::tar::{Entry, EntryKind, Timestamp, Xattr};
@@ -24,6 +25,8 @@ const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
 pub(super) struct Natural {
     user_id: u32,
     group_id: u32,
+    /// Who can own files here at all.
+    ids: MappedIds,
     /// Permissions that are taken away from what is asked for (the umask of the process).
     withheld: u32,
 }
@@ -31,7 +34,7 @@ pub(super) struct Natural {
 impl Natural {
     /// Finds out by creating a directory in `root` and looking at it: the umask can be read in no
     /// other way without changing it for the whole process, and mount options have a say too.
-    pub(super) fn probe(root: BorrowedFd<'_>) -> Result<Self, Errno> {
+    pub(super) fn probe(root: BorrowedFd<'_>, flavour: Flavour) -> Result<Self, Errno> {
         if mkdirat(root, PROBE_NAME, Mode::from_raw_mode(0o777)) == Err(Errno::EXIST) {
             // Left by a process that was killed just then.
             unlinkat(root, PROBE_NAME, AtFlags::REMOVEDIR)?;
@@ -42,6 +45,7 @@ impl Natural {
         Ok(Self {
             user_id: stat.st_uid,
             group_id: stat.st_gid,
+            ids: MappedIds::of(flavour)?,
             withheld: 0o777 & !stat.st_mode,
         })
     }
@@ -70,16 +74,16 @@ impl<'e> Plan<'e> {
             remembered: None,
             withheld: natural.withheld,
         };
-        if flavour == Flavour::User {
-            plan.fit_to_user(entry);
-            return plan;
+        match flavour {
+            Flavour::Root => {
+                plan.own(entry, natural);
+                let wanted = entry.xattrs.iter();
+                plan.xattrs
+                    .extend(wanted.filter(|xattr| class(xattr) != XattrClass::Ignored));
+            }
+            Flavour::User => plan.fit_to_user(entry),
+            Flavour::Subordinate => plan.fit_to_namespace(entry, natural),
         }
-        if (entry.user_id, entry.group_id) != (natural.user_id, natural.group_id) {
-            plan.owner = Some((entry.user_id, entry.group_id));
-        }
-        let wanted = entry.xattrs.iter();
-        plan.xattrs
-            .extend(wanted.filter(|xattr| class(xattr) != XattrClass::Ignored));
         plan
     }
 
@@ -99,6 +103,34 @@ impl<'e> Plan<'e> {
         Mode::from_raw_mode(self.mode & 0o777 | writable)
     }
 
+    fn own(&mut self, entry: &Entry, natural: &Natural) {
+        if (entry.user_id, entry.group_id) != (natural.user_id, natural.group_id) {
+            self.owner = Some((entry.user_id, entry.group_id));
+        }
+    }
+
+    /// Root of a namespace can do nearly everything; the rest is remembered.
+    fn fit_to_namespace(&mut self, entry: &'e Entry, natural: &Natural) {
+        let is_owned = natural.ids.have(entry.user_id, entry.group_id);
+        if is_owned {
+            self.own(entry, natural);
+        }
+        let mut kept = Vec::new();
+        for xattr in &entry.xattrs {
+            match class(xattr) {
+                XattrClass::Ignored => {}
+                // Access lists have ids in them, of which one may be beyond the namespace.
+                XattrClass::Privileged if xattr.name != b"security.capability" => {
+                    kept.push(xattr.clone());
+                }
+                XattrClass::User | XattrClass::Privileged => self.xattrs.push(xattr),
+            }
+        }
+        if is_device(entry.kind) || !is_owned || !kept.is_empty() {
+            self.remember(entry, kept);
+        }
+    }
+
     fn fit_to_user(&mut self, entry: &'e Entry) {
         let carries_xattrs = matches!(entry.kind, EntryKind::File | EntryKind::Directory);
         let mut kept = Vec::new();
@@ -112,23 +144,23 @@ impl<'e> Plan<'e> {
         if entry.kind == EntryKind::Directory {
             self.mode |= 0o700;
         }
-        let is_device = matches!(
-            entry.kind,
-            EntryKind::CharacterDevice | EntryKind::BlockDevice
-        );
-        if is_device
+        if is_device(entry.kind)
             || (entry.user_id, entry.group_id) != (0, 0)
             || self.mode != entry.mode
             || !kept.is_empty()
         {
-            self.remembered = Some(RememberedMetadata {
-                user_id: entry.user_id,
-                group_id: entry.group_id,
-                mode: type_bits(entry.kind) | entry.mode,
-                device: entry.device,
-                xattrs: kept,
-            });
+            self.remember(entry, kept);
         }
+    }
+
+    fn remember(&mut self, entry: &Entry, xattrs: Vec<Xattr>) {
+        self.remembered = Some(RememberedMetadata {
+            user_id: entry.user_id,
+            group_id: entry.group_id,
+            mode: type_bits(entry.kind) | entry.mode,
+            device: entry.device,
+            xattrs,
+        });
     }
 
     /// The access list that files in a directory inherit, which therefore must not be set yet.
@@ -275,6 +307,10 @@ fn refusal(result: Result<(), Errno>) -> Result<u64, Errno> {
         Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(1),
         Err(error) => Err(error),
     }
+}
+
+fn is_device(kind: EntryKind) -> bool {
+    matches!(kind, EntryKind::CharacterDevice | EntryKind::BlockDevice)
 }
 
 fn type_bits(kind: EntryKind) -> u32 {

@@ -6,6 +6,7 @@
 //! - `layer_tree.rs` remembers the layer's directories, links and whiteouts, and resolves paths;
 //! - `directories.rs` holds the open directories that everything is created in;
 //! - `create.rs` and `metadata.rs` make the system calls;
+//! - `mapped_ids.rs` knows whom files can belong to;
 //! - `remembered.rs` is the format of what an ordinary user cannot set.
 
 mod checkpoints;
@@ -13,6 +14,7 @@ mod create;
 mod directories;
 mod error;
 mod layer_tree;
+mod mapped_ids;
 mod metadata;
 mod options;
 mod path;

@@ -15,6 +15,43 @@ pub enum Flavour {
     /// what the user cannot set is remembered (see [`super::RememberedMetadata`]). Directories get
     /// `u+rwx` besides their own mode, so that their owner can read and delete the tree.
     User,
+    /// By root of an ordinary user's namespace with many ids (`/etc/subuid`), and to be read and mounted there only: owners as the
+    /// layer has them, `user.overlay.opaque`; device nodes, and owners beyond the ids of the namespace, are remembered.
+    Subordinate,
+}
+
+impl Flavour {
+    /// Whether the trees are an ordinary user's: overlayfs is mounted with `userxattr`, and finds its marks there.
+    pub fn is_users(self) -> bool {
+        self != Self::Root
+    }
+
+    /// The attribute of overlayfs that hides what lower layers have in a directory; its value is `y`.
+    pub fn opaque_attribute(self) -> &'static str {
+        if self.is_users() {
+            "user.overlay.opaque"
+        } else {
+            "trusted.overlay.opaque"
+        }
+    }
+
+    /// The attribute of overlayfs that makes an empty file a whiteout.
+    pub fn whiteout_attribute(self) -> &'static str {
+        if self.is_users() {
+            "user.overlay.whiteout"
+        } else {
+            "trusted.overlay.whiteout"
+        }
+    }
+
+    /// Who owns a file of such a tree, unless something else is remembered of it: `on_disk` is what `stat` says.
+    pub fn owner(self, on_disk: (u32, u32)) -> (u32, u32) {
+        match self {
+            Self::Root | Self::Subordinate => on_disk,
+            // The user is root of the container.
+            Self::User => (0, 0),
+        }
+    }
 }
 
 /// How [`super::apply_layer`] unpacks.

@@ -23,7 +23,6 @@ use super::directories::DirectoryCache;
 use super::error::Fault;
 use super::layer_tree::DirectoryRecord;
 use super::metadata::{Plan, Times, set_times, set_times_at};
-use super::options::Flavour;
 use super::path::{push, split};
 use super::remembered::REMEMBERED_XATTR;
 use super::unpack::{DISK_BLOCK_BYTES, Unpacker};
@@ -111,7 +110,7 @@ impl Unpacker<'_> {
             return Ok(());
         }
         let directory = open_directory(self.parents.open(parent)?, name)?;
-        if !fresh && self.options.flavour == Flavour::User {
+        if !fresh && self.options.flavour.is_users() {
             // An earlier entry of the same name may have had something to remember.
             match fremovexattr(&directory, REMEMBERED_XATTR) {
                 Ok(()) | Err(Errno::NODATA) => {}
@@ -176,7 +175,7 @@ impl Unpacker<'_> {
         kind: FileType,
     ) -> Result<(), Fault> {
         let plan = Plan::new(entry, self.options.flavour, &self.natural);
-        if self.options.flavour == Flavour::User && kind != FileType::Fifo {
+        if self.options.flavour.is_users() && kind != FileType::Fifo {
             // An ordinary user cannot create devices: an empty file remembers that it is one.
             if self.writing {
                 let file = self.create(path, |parent, name| {

@@ -110,7 +110,7 @@ impl<'a> Unpacker<'a> {
         Ok(Self {
             root,
             options,
-            natural: Natural::probe(root)?,
+            natural: Natural::probe(root, options.flavour)?,
             tree: LayerTree::new(&options.limits),
             parents: DirectoryCache::new(root),
             link_parents: DirectoryCache::new(root),

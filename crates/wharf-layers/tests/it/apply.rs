@@ -4,18 +4,13 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use wharf_layers::{Decompressor, EntryKind, Flavour, Limits, Timestamp};
+use wharf_layers::{Decompressor, EntryKind, Limits, Timestamp};
 use wharf_oci::Digest;
 
 use crate::support::*;
 
-const OPAQUE: &str = "trusted.overlay.opaque";
-
 fn opaque() -> &'static str {
-    match flavour() {
-        Flavour::Root => OPAQUE,
-        Flavour::User => "user.overlay.opaque",
-    }
+    flavour().opaque_attribute()
 }
 
 fn is_whiteout(path: &Path) -> bool {

@@ -85,6 +85,62 @@ fn what_a_user_cannot_have_is_remembered() {
     assert_eq!(applied.remembered[0].metadata.mode, 0o12_0777);
 }
 
+// Root of the machine is the root of a namespace that has every id.
+#[test]
+fn privileged_what_root_of_a_namespace_cannot_have_is_remembered() {
+    if !testkit::running_as_root() {
+        return;
+    }
+    let target = tempfile::tempdir().unwrap();
+    let capability = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let acl = b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff";
+    let items = [
+        with(file("owned", "x"), |entry| {
+            (entry.user_id, entry.group_id) = (33, 44);
+            entry.mode = 0o4411;
+            entry.xattrs = vec![
+                xattr("security.capability", capability),
+                xattr("user.kept", b"1"),
+            ];
+        }),
+        with(file("listed", "x"), |entry| {
+            entry.xattrs = vec![xattr("system.posix_acl_access", acl)];
+        }),
+        with(symlink("link", "owned"), |entry| entry.user_id = 7),
+        node("null", EntryKind::CharacterDevice, 1, 3),
+        file("dir/.wh..wh..opq", ""),
+    ];
+    let options = ApplyOptions::new(Flavour::Subordinate);
+    let applied = apply_with(&archive(&items), target.path(), &options, |_| true).unwrap();
+    let tree = tree(target.path());
+    let found = |path: &str| {
+        let found = &tree[Path::new(path)];
+        let value = found.xattrs.get(REMEMBERED_XATTR);
+        let remembered = value.map(|value| RememberedMetadata::from_bytes(value).unwrap());
+        ((found.owner.0, found.owner.1, found.mode), remembered)
+    };
+    assert_eq!(found("owned"), ((33, 44, 0o10_4411), None));
+    let xattrs = &tree[Path::new("owned")].xattrs;
+    assert_eq!(xattrs["security.capability"], capability);
+    assert_eq!(xattrs["user.kept"], b"1");
+    let (_, listed) = found("listed");
+    assert_eq!(
+        listed.unwrap().xattrs,
+        [xattr("system.posix_acl_access", acl)]
+    );
+    assert_eq!(found("link").0.0, 7);
+    let (on_disk, null) = found("null");
+    assert_eq!(on_disk.2, 0o10_0640);
+    let device = Device { major: 1, minor: 3 };
+    assert_eq!(null.unwrap().device, device);
+    assert!(
+        tree[Path::new("dir")]
+            .xattrs
+            .contains_key("user.overlay.opaque")
+    );
+    assert!(applied.remembered.is_empty());
+}
+
 #[test]
 fn privileged_every_test_passes_as_nobody() {
     if !testkit::running_as_root() {

@@ -38,6 +38,8 @@ pub(crate) struct Command {
     pub(crate) group: Group,
     /// What it does, unless it only groups others.
     pub(crate) run: Run,
+    /// Whether it needs the ids that files of the store belong to.
+    pub(crate) files: Files,
     /// The commands below it, in the order in which help lists them.
     pub(crate) subcommands: &'static [Self],
 }
@@ -56,6 +58,7 @@ impl Command {
         interspersed: true,
         group: Group::Other,
         run: Run::Nothing,
+        files: Files::Untouched,
         subcommands: &[],
     };
 
@@ -84,6 +87,18 @@ impl fmt::Debug for Command {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// What a command does with the files of images, containers and volumes. Where those belong to an ordinary user's subordinate ids, it
+/// can touch them only in a user namespace, which it must be in before it does anything.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Files {
+    /// It looks at records, or enters the namespaces of somebody else.
+    Untouched,
+    /// It reads, makes or removes some.
+    Touched,
+    /// It does so with this option.
+    TouchedWith(&'static Flag),
 }
 
 /// Where the help of `wharf` lists a command.

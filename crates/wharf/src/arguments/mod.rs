@@ -18,7 +18,7 @@ mod usage_error;
 mod values;
 mod wrap;
 
-pub(crate) use command::{Command, CommandPath, Group, Positionals, Run, Work};
+pub(crate) use command::{Command, CommandPath, Files, Group, Positionals, Run, Work};
 pub(crate) use complete::{Candidate, Completion, complete};
 pub(crate) use flag::Flag;
 pub(crate) use help::help_text;

@@ -14,14 +14,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use testkit::{
-    Entry, Output, Peer, ProgramCommand, Sandbox, TarBuilder, environment_number, running_as_root,
-    skip, write,
+    Entry, OrdinaryUser, Output, Peer, TarBuilder, environment_number, running_as_root, skip, write,
 };
 
 use crate::fixture::{Project, listed};
-
-/// `nobody` everywhere.
-const NOBODY: u32 = 65_534;
 
 /// Dockerfiles, and what `BuildKit` made of them.
 #[derive(Debug, Clone, Copy)]
@@ -188,13 +184,16 @@ fn config_in(archive: &[u8]) -> Value {
     read(&blob(&manifest["config"]["digest"]))
 }
 
-fn ours(project: &Project, corpus: Corpus, as_nobody: bool) -> String {
+fn ours(project: &Project, corpus: Corpus, user: Option<&OrdinaryUser>) -> String {
+    let sandbox = &project.sandbox;
     let build = |output: &str| {
         let words = [&["build", output][..], corpus.options, &["context"]].concat();
-        if as_nobody {
-            nobody_s(&project.sandbox, &words).run()
-        } else {
-            project.sandbox.wharf(words).run()
+        match user {
+            Some(user) => {
+                let binary = sandbox.path().join("wharf");
+                user.program(sandbox, binary).args(words).run()
+            }
+            None => sandbox.wharf(words).run(),
         }
     };
     outcome(
@@ -202,40 +201,6 @@ fn ours(project: &Project, corpus: Corpus, as_nobody: bool) -> String {
         &build("--output=-"),
         &build("--output=type=oci,dest=-"),
     )
-}
-
-/// The binary, run by an ordinary user.
-fn nobody_s(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
-    let id = NOBODY.to_string();
-    let become_nobody = [
-        "--reuid",
-        &id,
-        "--regid",
-        &id,
-        "--clear-groups",
-        "--inh-caps=-all",
-        "--",
-    ];
-    sandbox
-        .program("setpriv")
-        .args(become_nobody)
-        .arg(sandbox.path().join("wharf"))
-        .args(words)
-}
-
-/// Gives everything of the sandbox to an ordinary user.
-fn give_away(path: &Path) {
-    let metadata = path.symlink_metadata().unwrap();
-    std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    if !metadata.is_symlink() {
-        // a new owner takes set-ID bits away
-        std::fs::set_permissions(path, metadata.permissions()).unwrap();
-    }
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path).unwrap() {
-            give_away(&entry.unwrap().path());
-        }
-    }
 }
 
 fn buildkit_s(project: &Project, corpus: Corpus) -> String {
@@ -270,22 +235,35 @@ fn outcome(corpus: Corpus, files: &Output, image: &Output) -> String {
 
 #[test]
 fn what_buildkit_makes_of_them() {
-    compare(&project(), CORPUS, false);
+    compare(&project(), CORPUS, None);
+}
+
+/// With what the Dockerfiles need that run something; `None`, said aloud, where that cannot be.
+fn running_project() -> Option<Project> {
+    if !running_as_root() {
+        skip("RUN with all namespaces needs root");
+        return None;
+    }
+    let busybox = Peer::Busybox.installed()?;
+    let project = project();
+    project.file("busybox", std::fs::read(busybox).unwrap());
+    write(&project.sandbox.work().join("secret"), "what is secret\n");
+    Some(project)
+}
+
+/// Gives the project to the user, with a binary that the user may start.
+fn give_to(user: &OrdinaryUser, project: &Project) {
+    project.file("Dockerfile", "");
+    let binary = project.sandbox.path().join("wharf");
+    std::fs::copy(project.sandbox.wharf_binary(), &binary).unwrap();
+    user.own(project.sandbox.path());
 }
 
 #[test]
 fn privileged_what_buildkit_runs() {
-    if !running_as_root() {
-        skip("RUN with all namespaces needs root");
-        return;
+    if let Some(project) = running_project() {
+        compare(&project, RUNS, None);
     }
-    let Some(busybox) = Peer::Busybox.installed() else {
-        return;
-    };
-    let project = project();
-    project.file("busybox", std::fs::read(busybox).unwrap());
-    write(&project.sandbox.work().join("secret"), "what is secret\n");
-    compare(&project, RUNS, false);
 }
 
 #[test]
@@ -293,15 +271,27 @@ fn privileged_an_ordinary_user_builds_the_same() {
     if !running_as_root() {
         return;
     }
-    let project = project();
-    project.file("Dockerfile", "");
-    let binary = project.sandbox.path().join("wharf");
-    std::fs::copy(project.sandbox.wharf_binary(), &binary).unwrap();
-    give_away(project.sandbox.path());
-    compare(&project, CORPUS, true);
+    let (project, user) = (project(), OrdinaryUser::with_one_id());
+    give_to(&user, &project);
+    compare(&project, CORPUS, Some(&user));
 }
 
-fn compare(project: &Project, corpus: Corpus, as_nobody: bool) {
+#[test]
+fn privileged_with_subordinate_ids_the_same_is_built() {
+    let Some(running) = running_project() else {
+        return;
+    };
+    for (corpus, project) in [(CORPUS, project()), (RUNS, running)] {
+        let user = OrdinaryUser::with_subordinate_ids(&project.sandbox, 300_000);
+        let Some(user) = user else {
+            return;
+        };
+        give_to(&user, &project);
+        compare(&project, corpus, Some(&user));
+    }
+}
+
+fn compare(project: &Project, corpus: Corpus, user: Option<&OrdinaryUser>) {
     let write_file = |file: &str| {
         project.file("Dockerfile", format!("{}{file}", corpus.begin));
     };
@@ -323,7 +313,7 @@ fn compare(project: &Project, corpus: Corpus, as_nobody: bool) {
     let mut differing = String::new();
     for (name, file) in dockerfiles(corpus) {
         write_file(file);
-        let found = ours(project, corpus, as_nobody);
+        let found = ours(project, corpus, user);
         let expected = expected[name];
         if found != expected {
             write!(

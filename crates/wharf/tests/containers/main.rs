@@ -17,6 +17,7 @@ mod networks;
 mod ordinary_user;
 mod output;
 mod own_image;
+mod subordinate_ids;
 mod volumes;
 mod walk;
 mod watching;

@@ -1,75 +1,42 @@
 //! Containers of somebody who is not root.
 
-use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
-use testkit::{ProgramCommand, Sandbox, skip};
+use testkit::{OrdinaryUser, ProgramCommand, Sandbox, skip};
 
 use crate::fixture::Containers;
 
-/// `nobody` everywhere.
-const NOBODY: u32 = 65_534;
-
-fn give_away(path: &Path) {
-    chown(path, Some(NOBODY), Some(NOBODY)).expect("a file of the fixture");
-    if path.is_dir() && !path.is_symlink() {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
-            .expect("a file of the fixture");
-        for entry in std::fs::read_dir(path).expect("a file of the fixture") {
-            let entry = entry.expect("a file of the fixture");
-            if !entry
-                .file_type()
-                .expect("a file of the fixture")
-                .is_symlink()
-            {
-                give_away(&entry.path());
-            }
-        }
-    }
-}
-
 pub(crate) fn wharf(sandbox: &Sandbox, words: &[&str]) -> ProgramCommand {
-    if !rustix::process::geteuid().is_root() {
-        return sandbox.wharf(words);
-    }
-    let id = NOBODY.to_string();
-    let setpriv = sandbox.program("setpriv");
-    let become_nobody = [
-        "--reuid",
-        &id,
-        "--regid",
-        &id,
-        "--clear-groups",
-        "--inh-caps=-all",
-        "--",
-    ];
-    setpriv
-        .args(become_nobody)
-        .arg(sandbox.wharf_binary())
-        .args(words)
+    let user = OrdinaryUser::with_one_id();
+    user.program(sandbox, sandbox.wharf_binary()).args(words)
 }
 
 /// A store of an ordinary user with the image `busybox`; `None`, said aloud, where that cannot be had.
 pub(crate) fn store_of_nobody() -> Option<Containers> {
+    let containers = sandbox_of(&OrdinaryUser::with_one_id())?;
+    let sandbox = &containers.sandbox;
+    let archive = sandbox.work().join("busybox.tar");
+    let import = wharf(sandbox, &["import", "--change", "CMD [\"sh\"]"]);
+    import.arg(archive).arg("busybox").run().success();
+    Some(containers)
+}
+
+/// A sandbox with a binary and the archive of the image, which all are the user's.
+pub(crate) fn sandbox_of(user: &OrdinaryUser) -> Option<Containers> {
     let sandbox = Sandbox::new();
     let binary = sandbox.path().join("wharf");
     std::fs::copy(sandbox.wharf_binary(), &binary).expect("a file of the fixture");
     let containers = Containers::with(sandbox.with_binary(&binary))?;
     let sandbox = &containers.sandbox;
-    if rustix::process::geteuid().is_root() {
-        give_away(sandbox.path());
-    }
-    let allowed = sandbox
-        .program("unshare")
+    user.own(sandbox.path());
+    let allowed = user
+        .program(sandbox, "unshare")
         .args(["--user", "--map-root-user", "true"])
         .run();
     if allowed.code != 0 {
         skip("this kernel lets ordinary users make no user namespace");
         return None;
     }
-    let archive = sandbox.work().join("busybox.tar");
-    let import = wharf(sandbox, &["import", "--change", "CMD [\"sh\"]"]);
-    import.arg(archive).arg("busybox").run().success();
     Some(containers)
 }
 
@@ -140,9 +107,7 @@ fn an_ordinary_user_copies_files() {
     let sandbox = &containers.sandbox;
     let file = sandbox.work().join("file");
     testkit::write(&file, "content");
-    if rustix::process::geteuid().is_root() {
-        give_away(&file);
-    }
+    OrdinaryUser::with_one_id().own(&file);
     let cp = |from: &Path, to: &Path| {
         let command = wharf(sandbox, &["cp"]).arg(from).arg(to);
         command.run().success().text()

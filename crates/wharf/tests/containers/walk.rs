@@ -4,6 +4,7 @@ use testkit::{ProgramCommand, Sandbox, write};
 
 use crate::fixture::Containers;
 use crate::ordinary_user::{store_of_nobody, wharf};
+use crate::subordinate_ids::Store;
 
 const DOCKERFILE: &str = "\
 FROM busybox AS build
@@ -28,6 +29,13 @@ fn from_containers_and_dockerfiles_to_images_as_an_ordinary_user() {
         return;
     };
     walk(&containers.sandbox, |sandbox, words| wharf(sandbox, &words));
+}
+
+#[test]
+fn privileged_from_containers_and_dockerfiles_to_images_with_subordinate_ids() {
+    if let Some(store) = Store::new() {
+        walk(&store.containers.sandbox, |_, words| store.wharf(&words));
+    }
 }
 
 fn walk(sandbox: &Sandbox, wharf: impl Fn(&Sandbox, Vec<&str>) -> ProgramCommand) {

@@ -62,7 +62,9 @@ fn may_unshare(sandbox: &Sandbox) -> bool {
     let may = output.code == 0;
     if !may {
         assert!(
-            output.error_text().contains("cannot make a user namespace"),
+            output
+                .error_text()
+                .contains("lets ordinary users make no user namespace"),
             "{}",
             output.error_text()
         );

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::publish::TakenPort;
 use super::tool::LIMIT;
+use crate::client::in_folder;
 
 /// The container's address in its default network, 10.0.2.0/24.
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 100);
@@ -18,8 +19,11 @@ pub(super) const DNS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 /// Answers are a line.
 const ANSWER_LIMIT_BYTES: u64 = 1 << 16;
 
-/// Publishes a port; what it says if it does not. It has no IPv6 to publish at.
-pub(super) fn forward(socket: &Path, port: &TakenPort) -> Result<(), String> {
+/// The name of its socket, in the folder that it is started in: a whole path may be longer than a socket's may.
+pub(super) const SOCKET: &str = "slirp.sock";
+
+/// Publishes a port of the one whose socket is in `folder`; what it says if it does not. It has no IPv6 to publish at.
+pub(super) fn forward(folder: &Path, port: &TakenPort) -> Result<(), String> {
     let IpAddr::V4(host) = port.host_ip else {
         return Ok(());
     };
@@ -33,7 +37,7 @@ pub(super) fn forward(socket: &Path, port: &TakenPort) -> Result<(), String> {
             "guest_port": port.container_port,
         },
     });
-    let answer = ask(socket, &request).map_err(|error| error.to_string())?;
+    let answer = ask(folder, &request).map_err(|error| error.to_string())?;
     match answer.get("error") {
         None => Ok(()),
         Some(error) => {
@@ -48,8 +52,8 @@ pub(super) fn forward(socket: &Path, port: &TakenPort) -> Result<(), String> {
     }
 }
 
-fn ask(socket: &Path, request: &Value) -> std::io::Result<Value> {
-    let mut stream = UnixStream::connect(socket)?;
+fn ask(folder: &Path, request: &Value) -> std::io::Result<Value> {
+    let mut stream = in_folder(folder, |folder| UnixStream::connect(folder.join(SOCKET)))?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
     stream.write_all(request.to_string().as_bytes())?;

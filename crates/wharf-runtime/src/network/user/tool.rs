@@ -197,9 +197,8 @@ impl UserNetworkTool {
         ports: &[TakenPort],
         folder: &Path,
     ) -> Result<UserNetwork, UserNetworkError> {
-        let socket = folder.join("slirp.sock");
         // Where a socket stands nobody else can listen.
-        drop(std::fs::remove_file(&socket));
+        drop(std::fs::remove_file(folder.join(slirp::SOCKET)));
         let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| self.failure(error.into()));
         let (ready, ready_theirs) = pipe()?;
         let (end_theirs, end) = pipe()?;
@@ -217,8 +216,9 @@ impl UserNetworkTool {
         // however that ends.
         command
             .args(["--ready-fd=0", "--exit-fd=1", "--api-socket"])
-            .arg(&socket)
-            .args([network, "tap0"]);
+            .arg(slirp::SOCKET)
+            .args([network, "tap0"])
+            .current_dir(folder);
         let mut child = self.spawn(&mut command, ready_theirs.into(), end_theirs.into())?;
         drop(command);
         if !becomes_readable(&ready).map_err(|source| self.failure(source))? {
@@ -237,7 +237,7 @@ impl UserNetworkTool {
             dns_server: slirp::DNS,
         };
         for port in ports {
-            if let Err(said) = slirp::forward(&socket, port) {
+            if let Err(said) = slirp::forward(folder, port) {
                 network.end()?;
                 return Err(UserNetworkError::Failed {
                     tool: self.name(),
@@ -396,7 +396,11 @@ mod tests {
             .read_exact(&mut [0; 6])
             .unwrap();
         let namespace = NetworkNamespace::of_process(process.id()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        // Longer than the path of a socket may be.
+        let folder = tempfile::Builder::new()
+            .prefix(&"x".repeat(110))
+            .tempdir()
+            .unwrap();
         let bindings = parse_publish("127.0.0.1::80").unwrap();
         let held = take_ports(&bindings, Ipv4Addr::LOCALHOST, &|_, _, _| false).unwrap();
         let port = held[0].port;

@@ -20,7 +20,7 @@ use super::output_option::Output;
 use super::publish::{self, IIDFILE, METADATA_FILE};
 use super::run_options::{self, run_settings};
 use super::secret_options::secrets;
-use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run, Work};
 use crate::environment::Environment;
 use crate::exit::Failure;
 use crate::session::Session;
@@ -164,6 +164,7 @@ pub(crate) const COMMAND: Command = Command {
     ],
     positionals: Positionals::AtMost(1),
     run: Run::Networked(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

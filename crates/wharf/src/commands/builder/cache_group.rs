@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use wharf_template::units::human_size;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::formatting::Moment;
 use crate::output_file::{OutputFile, plain_reason};
 use crate::session::Session;
@@ -34,6 +34,7 @@ const EXPORT: Command = Command {
     flags: &[OUTPUT],
     positionals: Positionals::Exactly(1),
     run: Run::Local(export),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 
@@ -44,6 +45,7 @@ const IMPORT: Command = Command {
     flags: &[INPUT],
     positionals: Positionals::Exactly(1),
     run: Run::Local(import),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 
@@ -53,6 +55,7 @@ const LIST: Command = Command {
     summary: "List cache mounts",
     flags: &[QUIET],
     run: Run::Local(list),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

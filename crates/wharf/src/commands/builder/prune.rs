@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use wharf_engine::{CacheMountFilter, CacheMountReport};
 use wharf_images::{BuildPruneFilter, BuildPruneReport};
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::commands::image::prune::reclaimed;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
@@ -53,6 +53,7 @@ pub(crate) const COMMAND: Command = Command {
         RESERVED_SPACE,
     ],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

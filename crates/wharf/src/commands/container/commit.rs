@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use wharf_engine::CommitRequest;
 use wharf_oci::Reference;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::progress::{Progress, Shown};
 use crate::session::Session;
@@ -33,6 +33,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[AUTHOR, CHANGE, MESSAGE, PAUSE],
     positionals: Positionals::Between(1, 2),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

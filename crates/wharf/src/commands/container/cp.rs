@@ -120,7 +120,7 @@ impl Copy<'_> {
         let (folder, name) = placed(is_folder, &called, &local_destination(&local)?)?;
         let unpack = |input: io::PipeReader| {
             let options = ExtractOptions {
-                ownership: if self.owners && rustix::process::geteuid().is_root() {
+                ownership: if self.owners && self.session.is_machine_root() {
                     Ownership::Archived
                 } else {
                     Ownership::Ours

@@ -8,7 +8,7 @@ use wharf_oci::{Platform, PlatformMatcher, Reference};
 
 use super::run_flags::{CIDFILE, CREATE_FLAGS, DISABLE_CONTENT_TRUST, PLATFORM, PULL, QUIET};
 use super::run_options::create_request;
-use crate::arguments::{Command, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::progress::{Progress, Shown};
 use crate::session::Session;
@@ -22,6 +22,7 @@ pub(crate) const COMMAND: Command = Command {
     positionals: Positionals::AtLeast(1),
     interspersed: false,
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use wharf_engine::ChangeKind;
 
-use crate::arguments::{Command, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
 
@@ -15,6 +15,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Inspect changes to files or directories on a container's filesystem",
     positionals: Positionals::Exactly(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::output_file::OutputFile;
 use crate::session::Session;
@@ -26,6 +26,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[OUTPUT],
     positionals: Positionals::Exactly(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

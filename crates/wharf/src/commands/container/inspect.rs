@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::FORMAT_USAGE;
 use crate::commands::image::inspect::inspect;
 use crate::daemon_words::FoundByDaemon as _;
@@ -20,6 +20,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[FORMAT, SIZE],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::TouchedWith(&SIZE),
     ..Command::EMPTY
 };
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use wharf_engine::Container;
 use wharf_template::Format;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::commands::format_option::TABLE_FORMAT_USAGE;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::ContainerFilter;
@@ -47,6 +47,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[ALL, FILTER, FORMAT, LAST, LATEST, NO_TRUNC, QUIET, SIZE],
     positionals: Positionals::None,
     run: Run::Local(run),
+    files: Files::TouchedWith(&SIZE),
     ..Command::EMPTY
 };
 

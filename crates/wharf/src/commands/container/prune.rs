@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use wharf_engine::{Container, Engine};
 use wharf_images::LabelFilter;
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::commands::image::prune::reclaimed;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
@@ -28,6 +28,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Remove all stopped containers",
     flags: &[FILTER, FORCE],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use wharf_engine::ErrorKind;
 
 use super::words::for_each;
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::session::Session;
 
 const FORCE: Flag = Flag::switch(
@@ -29,6 +29,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[FORCE, LINK, VOLUMES],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::start::start;
 use super::stop::{SIGNAL, TIME, TIMEOUT, timeout};
 use super::words::for_each;
-use crate::arguments::{Command, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Matches, Positionals, Run};
 use crate::session::Session;
 
 pub(crate) const COMMAND: Command = Command {
@@ -16,6 +16,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[SIGNAL, TIME, TIMEOUT],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

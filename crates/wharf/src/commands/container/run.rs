@@ -9,7 +9,7 @@ use wharf_runtime::{AttachEnd, AttachOptions, MonitorClientError, attach, parse_
 use super::create::create;
 use super::run_flags::{ATTACH, DETACH, DETACH_KEYS, RUN_FLAGS, SIG_PROXY};
 use super::run_options::create_request;
-use crate::arguments::{Command, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Matches, Positionals, Run};
 use crate::exit::Failure;
 use crate::session::Session;
 
@@ -27,6 +27,7 @@ pub(crate) const COMMAND: Command = Command {
     positionals: Positionals::AtLeast(1),
     interspersed: false,
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -7,7 +7,7 @@ use wharf_runtime::{AttachOptions, MonitorClientError, Status, attach, parse_det
 
 use super::run::{StartError, USUAL_DETACH_KEYS, exit_code, start_detached};
 use super::words::for_each;
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
 
@@ -26,6 +26,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[ATTACH, DETACH_KEYS, INTERACTIVE],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use wharf_engine::ImportRequest;
 use wharf_oci::Reference;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run, Work};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::output_file::plain_reason;
 use crate::progress::{Progress, Shown};
@@ -33,6 +33,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[CHANGE, MESSAGE, PLATFORM],
     positionals: Positionals::AtLeast(1),
     run: Run::Networked(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

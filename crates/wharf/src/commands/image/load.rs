@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use wharf_engine::{LoadInput, LoadRequest};
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::output_file::plain_reason;
 use crate::progress::{Progress, Shown};
 use crate::session::Session;
@@ -28,6 +28,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Load an image from a tar archive or STDIN",
     flags: &[INPUT, PLATFORM, QUIET],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

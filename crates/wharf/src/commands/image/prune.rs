@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use wharf_images::{PruneFilter, PruneReport, RemoveEvent};
 use wharf_template::units::human_size;
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::{FilterError, FilterTerms};
 use crate::formatting::Moment;
@@ -27,6 +27,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Remove unused images",
     flags: &[ALL, FILTER, FORCE],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

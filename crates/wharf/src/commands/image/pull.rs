@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use wharf_engine::{PullRequest, PullStatus, TransferEvent};
 use wharf_oci::Reference;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run, Work};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::progress::{Progress, Shown};
 use crate::session::Session;
@@ -28,6 +28,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[ALL_TAGS, DISABLE_CONTENT_TRUST, PLATFORM, QUIET],
     positionals: Positionals::Exactly(1),
     run: Run::Networked(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use wharf_engine::PushRequest;
 use wharf_oci::{ImageQuery, Reference};
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run, Work};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run, Work};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::progress::{Progress, Shown};
 use crate::session::Session;
@@ -31,6 +31,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[ALL_TAGS, DISABLE_CONTENT_TRUST, PLATFORM, QUIET],
     positionals: Positionals::Exactly(1),
     run: Run::Networked(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -6,7 +6,7 @@ use wharf_engine::{EngineError, ErrorKind};
 use wharf_images::{RemoveEvent, RemoveOptions};
 use wharf_oci::{ImageQuery, Platform};
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
 
@@ -26,6 +26,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[FORCE, NO_PRUNE, PLATFORM],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use wharf_engine::{EngineError, SaveRequest};
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::output_file::OutputFile;
 use crate::printer::PrintError;
@@ -29,6 +29,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[OUTPUT, PLATFORM],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use wharf_images::{CheckEvent, CheckReport};
 use wharf_template::units::human_size;
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::printer::Printer;
 use crate::session::Session;
 
@@ -23,6 +23,7 @@ pub(crate) const COMMAND: Command = Command {
         Other commands may run meanwhile. It exits with 1 if something is wrong and was not repaired.",
     flags: &[REPAIR],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

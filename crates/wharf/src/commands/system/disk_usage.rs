@@ -6,7 +6,7 @@ use wharf_engine::{Engine, EngineError, volume_bytes};
 use wharf_images::{BuildUsage, DiskUsage};
 use wharf_template::{Format, Template, Value};
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::commands::format_option::TABLE_FORMAT_USAGE;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::formatting::Moment;
@@ -26,6 +26,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Show wharf disk usage",
     flags: &[FORMAT, VERBOSE],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use wharf_engine::{EngineError, ErrorKind};
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run, quoted};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run, quoted};
 use crate::commands::container::inspect as container;
 use crate::commands::format_option::FORMAT_USAGE;
 use crate::commands::image::inspect::{self as image, inspect};
@@ -40,6 +40,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[FORMAT, SIZE, TYPE],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::TouchedWith(&SIZE),
     ..Command::EMPTY
 };
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use wharf_engine::CacheMountFilter;
 use wharf_images::{BuildPruneFilter, Unfinished};
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::commands::builder::prune::deleted_entries;
 use crate::commands::container::prune as containers;
 use crate::commands::image::prune::{deleted, filter, reclaimed};
@@ -32,6 +32,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Remove unused data",
     flags: &[ALL, FILTER, FORCE, VOLUMES],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::{Command, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Matches, Positionals, Run};
 use crate::commands::container::start::start;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
@@ -15,6 +15,7 @@ pub(crate) const COMMAND: Command = Command {
                   `unless-stopped` that nobody stopped. Containers that run, or were never started, are left alone.",
     positionals: Positionals::None,
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

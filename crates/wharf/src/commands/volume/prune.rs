@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use wharf_engine::{Engine, Volume};
 
-use crate::arguments::{Command, Flag, Matches, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Run};
 use crate::commands::image::prune::reclaimed;
 use crate::daemon_words::FoundByDaemon as _;
 use crate::filters::FilterTerms;
@@ -23,6 +23,7 @@ pub(crate) const COMMAND: Command = Command {
     summary: "Remove unused local volumes",
     flags: &[ALL, FILTER, FORCE],
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

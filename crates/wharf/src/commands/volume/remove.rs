@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use wharf_engine::ErrorKind;
 
-use crate::arguments::{Command, Flag, Matches, Positionals, Run};
+use crate::arguments::{Command, Files, Flag, Matches, Positionals, Run};
 use crate::commands::container::words::for_each;
 use crate::session::Session;
 
@@ -19,6 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     flags: &[FORCE],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
+    files: Files::Touched,
     ..Command::EMPTY
 };
 

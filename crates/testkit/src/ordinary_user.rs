@@ -1,0 +1,102 @@
+//! Somebody who is not root, as whom tests that run as root run the binary.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::peers::{find_program, running_as_root, skip};
+use crate::process::ProgramCommand;
+use crate::sandbox::Sandbox;
+
+/// `nobody` everywhere.
+const NOBODY: u32 = 65_534;
+/// A system of its own in which `/etc` has two files that the machine may not have, without a change of the machine's.
+const WITH_RANGES: &str = "ranges=$1; shift; \
+    mount -t overlay -o lowerdir=\"$ranges\":/etc overlay /etc && exec \"$@\"";
+
+/// An ordinary user. Where the tests do not run as root, it is whoever runs them.
+#[derive(Debug, Clone)]
+pub struct OrdinaryUser {
+    /// The folder with `subuid` and `subgid`, for a user who has subordinate ids.
+    ranges: Option<PathBuf>,
+}
+
+impl OrdinaryUser {
+    /// Somebody with one id.
+    pub fn with_one_id() -> Self {
+        Self { ranges: None }
+    }
+
+    /// Somebody with the ids 1 to 65536 besides: the machine's from `first` on. `None`, said aloud, where that cannot be.
+    pub fn with_subordinate_ids(sandbox: &Sandbox, first: u32) -> Option<Self> {
+        if !running_as_root() {
+            skip("only root can give subordinate ids to a user of its choice");
+            return None;
+        }
+        if find_program("newuidmap").is_none() {
+            skip("newuidmap (uidmap) is not installed");
+            return None;
+        }
+        let folder = sandbox.path().join(format!("ranges-{first}"));
+        std::fs::create_dir_all(&folder).expect("a folder of the sandbox");
+        for file in ["subuid", "subgid"] {
+            crate::write(&folder.join(file), format!("{NOBODY}:{first}:65536\n"));
+        }
+        let user = Self {
+            ranges: Some(folder),
+        };
+        let tried = user.program(sandbox, "cat").arg("/etc/subuid").run();
+        if tried.code != 0 {
+            skip("this kernel shows no /etc of one's own");
+            return None;
+        }
+        Some(user)
+    }
+
+    /// Runs a program as this user.
+    pub fn program(&self, sandbox: &Sandbox, program: impl AsRef<OsStr>) -> ProgramCommand {
+        if !running_as_root() {
+            return sandbox.program(program);
+        }
+        let id = NOBODY.to_string();
+        let become_nobody = [
+            "--reuid",
+            &id,
+            "--regid",
+            &id,
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--",
+        ];
+        match &self.ranges {
+            None => sandbox.program("setpriv").args(become_nobody),
+            Some(ranges) => sandbox
+                .program("unshare")
+                .args(["--mount", "sh", "-c", WITH_RANGES, "sh"])
+                .arg(ranges)
+                .arg("setpriv")
+                .args(become_nobody),
+        }
+        .arg(program)
+    }
+
+    /// Gives something with all that is in it to this user; modes stay as they are.
+    pub fn own(&self, path: &Path) {
+        if running_as_root() {
+            give_away(path);
+        }
+    }
+}
+
+fn give_away(path: &Path) {
+    let metadata = path.symlink_metadata().expect("a file of the test");
+    std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).expect("a file of the test");
+    if !metadata.is_symlink() {
+        // A new owner takes set-ID bits away.
+        std::fs::set_permissions(path, metadata.permissions()).expect("a file of the test");
+    }
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).expect("a folder of the test") {
+            give_away(&entry.expect("a file of the test").path());
+        }
+    }
+}
