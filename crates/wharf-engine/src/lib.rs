@@ -22,17 +22,17 @@ pub use builds::{
     AnnotationPlace, ArchiveTarget, Attestations, BuildFailure, BuildOutcome, BuildRequest,
     BuildSecrets, BuildSink, BuiltImage, CacheMount, CacheMountFilter, CacheMountReport,
     CachePlace, CacheSource, CacheTarget, ContextSource, DebugFailure, DebugTerminal,
-    DockerfileSource, FilesPlace, FilesTarget, ImageAnnotation, ImageAnnotationError, ImageShape,
-    ImageTarget, LayerCompression, NamedContext, ProvenanceOptions, RunSettings,
-    SECRET_LIMIT_BYTES, SecretSource,
+    DockerfileSource, FilesTarget, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
+    LayerCompression, NamedContext, ProvenanceOptions, RunSettings, SECRET_LIMIT_BYTES,
+    SecretSource,
 };
 pub use containers::{
     BindOptions, ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles,
     ContainerNetwork, ContainerRecord, ContainerStats, CreateRequest, DeviceMapping,
     EndpointConfig, ExecRequest, HostConfig, LogConfig, MountConfig, MountPoint, Network,
-    NetworkPlace, NetworkRequest, PathStat, PortPlace, RestartPolicyConfig, StepRequest,
-    TmpfsOptions, UlimitConfig, UpdateRequest, Volume, VolumeOptions, described_volume,
-    machine_memory, parse_size, volume_bytes,
+    NetworkPlace, NetworkRequest, PathStat, PortPlace, RestartPolicyConfig, StepConnection,
+    StepRequest, TmpfsOptions, UlimitConfig, UpdateRequest, Volume, VolumeOptions,
+    described_volume, machine_memory, parse_size, volume_bytes,
 };
 pub use engine::{Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

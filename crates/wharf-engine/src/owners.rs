@@ -206,7 +206,7 @@ impl Engine {
         let reason = match subordinate_mapping(&caller.name, caller.user, caller.group) {
             Err(reason) => reason.to_string(),
             Ok(_) => format!(
-                "the store in {} was made without subordinate ids; one that is made now, with another --root, has them",
+                "the store in {} was made without subordinate ids",
                 store.root().display()
             ),
         };

@@ -56,7 +56,7 @@ pub use monitor::{HostError, MonitorError, MonitorHost, run_monitor};
 pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
 pub use own_namespaces::{
     NamespaceError, can_enter_user_namespace, enter_mount_namespace, enter_user_namespace,
-    mount_memory, start_as_outside,
+    mount_memory,
 };
 pub use own_program::{OwnProgram, restart_unwritable};
 pub use signals::{InvalidSignal, parse_signal};
@@ -68,7 +68,7 @@ pub use state::{
     ContainerFolder, ContainerState, FilesLock, FolderError, HealthResult, HealthState, RunLock,
     STATE_FORMAT, Status,
 };
-pub use step::{StepEnding, StepOrder, StepProcess};
+pub use step::{StepEnding, StepOrder, StepProcess, StepUserNetwork};
 pub use step_starter::{StepStarter, start_steps};
 pub use user_namespace::{
     NoSubordinateIds, SubordinateRange, subordinate_mapping, subordinate_ranges,

@@ -9,6 +9,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::WaitOptions;
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::capabilities::{Capability, CapabilitySet};
 use crate::cgroups::{Cgroup, Hierarchies, Resources};
 use crate::init::exit_code;
-use crate::launch::{ChildIo, LaunchError, launch};
+use crate::launch::{ChildIo, LaunchError, Launched, launch};
+use crate::network::UserNetworkTool;
 use crate::spec::ContainerSpec;
 use crate::step_starter::StepStarter;
 use crate::step_terminal;
@@ -34,6 +36,17 @@ pub struct StepOrder {
     pub cgroup: String,
     /// What it may use.
     pub resources: Resources,
+    /// Who gives its own network a way out, if somebody does; an ordinary user's alone.
+    pub user_network: Option<StepUserNetwork>,
+}
+
+/// Who gives a step's own network a way out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepUserNetwork {
+    /// The program.
+    pub tool: UserNetworkTool,
+    /// Takes its sockets and numbers.
+    pub folder: PathBuf,
 }
 
 /// How a step ended.
@@ -166,7 +179,7 @@ fn run(
         process.capabilities = process.capabilities.without(mknod);
     }
     let cgroup = created.cgroup;
-    let outcome = launch_and_wait(&order.spec, &cgroup, builder);
+    let outcome = launch_and_wait(&order, &cgroup, builder);
     // Its first process took all others with it: what is left is the group, where there is one.
     if !cgroup.is_empty() {
         cgroup.remove().map_err(|error| prepare(error.into()))?;
@@ -175,7 +188,7 @@ fn run(
 }
 
 fn launch_and_wait(
-    spec: &ContainerSpec,
+    order: &StepOrder,
     cgroup: &Cgroup,
     builder: &UnixStream,
 ) -> Result<i32, LaunchError> {
@@ -183,10 +196,23 @@ fn launch_and_wait(
         stdin: None,
         ..ChildIo::ours(false).map_err(failed("connect the standard streams"))?
     };
-    let launched = launch(spec, io, |process| {
-        cgroup.add(process.as_raw_nonzero().get().unsigned_abs())?;
+    let mut network = None;
+    let launched = launch(&order.spec, io, |process| {
+        let number = process.as_raw_nonzero().get().unsigned_abs();
+        cgroup.add(number)?;
+        if let Some(user) = &order.user_network {
+            network = Some(user.tool.start(number, true, &[], &user.folder)?);
+        }
         Ok(())
-    })?;
+    });
+    let outcome = launched.and_then(|launched| wait(&launched, builder));
+    let ended = network.map_or(Ok(()), |mut network| network.end());
+    let code = outcome?;
+    ended.map_err(|error| LaunchError::Prepare(error.into()))?;
+    Ok(code)
+}
+
+fn wait(launched: &Launched, builder: &UnixStream) -> Result<i32, LaunchError> {
     match &launched.terminal {
         Some(terminal) => step_terminal::connect(&launched.descriptor, builder, terminal),
         None => end_with_builder(&launched.descriptor, builder),

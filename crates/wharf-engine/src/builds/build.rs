@@ -32,9 +32,10 @@ use super::record::{manifest_of_layers, record};
 use super::remote::{Asking, asking};
 use super::request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, BuiltImage, ContextSource,
-    DockerfileSource, FilesPlace, NamedContext,
+    DockerfileSource, FilesTarget, NamedContext,
 };
 use super::run::Runner;
+use super::step_networks::StepNetworks;
 use crate::blocking;
 use crate::containers::BuildStarter;
 use crate::engine::Engine;
@@ -52,6 +53,7 @@ struct Work<'a> {
     store: &'a ImageStore,
     lease: &'a Arc<Lease>,
     events: &'a Arc<BuildEvents>,
+    networks: &'a Arc<StepNetworks>,
 }
 
 /// Where layouts seem to be, within a plan: no registry has this name.
@@ -136,6 +138,9 @@ impl Engine {
         request: BuildRequest,
         sink: &BuildSink,
     ) -> Result<BuildOutcome, BuildFailure> {
+        if let Some(name) = &request.run.network_name {
+            self.check_step_network(name)?;
+        }
         let store = self.store()?.clone();
         let lease = Arc::new(store.lease("build").map_err(classify)?);
         let events = Arc::new(BuildEvents::new(Arc::clone(sink)));
@@ -148,12 +153,18 @@ impl Engine {
         let sources = self.sources(&mut request, &store, &events);
         let sources = unless_canceled(&cancellation, sources).await?;
         let report = self.checked(&request, &sources);
+        let networks = Arc::new(StepNetworks::new(
+            Self::new(self.settings().clone()),
+            request.run.network_name.clone(),
+            Arc::clone(&events),
+        ));
         let work = Work {
             request: &request,
             sources: &sources,
             store: &store,
             lease: &lease,
             events: &events,
+            networks: &networks,
         };
         let caches = match request.platforms.first() {
             _ if request.cache_from.is_empty() => ImportedCaches::default(),
@@ -177,6 +188,7 @@ impl Engine {
             builts.push(one);
             plans.push(plan);
         }
+        let _releasing = networks.release_beside();
         let times = request
             .options
             .preserve_times
@@ -187,17 +199,14 @@ impl Engine {
             .map(|(one, plan)| self.story(&work, one, plan, address.as_deref(), times))
             .collect();
         let records = used_records(&store, &events)?;
-        let predicates = predicates(&work, &builts, &stories)?;
-        let said = (&stories[..], &predicates[..]);
-        let outcome = self.published(&work, &builts, said, report, &records)?;
+        let outcome = self.published(&work, &builts, &stories, report, &records)?;
         self.export_caches(&work, &builts, &records).await?;
         for target in &mut request.files {
-            let running = events.start(match &target.place {
-                FilesPlace::Folder { .. } => "exporting to client directory",
-                FilesPlace::Archive(_) => "exporting to client tarball",
+            let running = events.start(match target {
+                FilesTarget::Folder { .. } => "exporting to client directory",
+                FilesTarget::Archive(_) => "exporting to client tarball",
             });
-            let said = (&predicates[..], request.attestations.provenance.as_ref());
-            export(&store, &builts, said, target)?;
+            export(&store, &builts, target)?;
             running.done();
         }
         self.limit_cache(&events);
@@ -244,6 +253,7 @@ impl Engine {
                 secrets: request.secrets.clone(),
                 starter: BuildStarter::default(),
                 unpacked: Mutex::default(),
+                networks: Arc::clone(work.networks),
             },
         };
         let file = &work.sources.dockerfile;
@@ -293,11 +303,12 @@ impl Engine {
         &self,
         work: &Work<'_>,
         builts: &[BuiltPlatform],
-        (stories, predicates): (&[BuildStory<'_>], &[Predicates]),
+        stories: &[BuildStory<'_>],
         report: CheckReport,
         records: &CacheRecords,
     ) -> Result<BuildOutcome, EngineError> {
         let request = work.request;
+        let predicates = predicates(work, builts, stories)?;
         let place = Place {
             store: work.store,
             lease: work.lease,
@@ -317,7 +328,7 @@ impl Engine {
             let running = work.events.start("exporting to image");
             let made = (|| {
                 let names = &target.names;
-                let assembled = assemble(place, builts, &target.shape, predicates, names)?;
+                let assembled = assemble(place, builts, &target.shape, &predicates, names)?;
                 running.status("exporting layers done");
                 let manifest = assembled.manifests.get(best).unwrap_or(&assembled.root);
                 running.status(format!(

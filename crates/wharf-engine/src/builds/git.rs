@@ -10,7 +10,6 @@ use wharf_build::builder::Cancellation;
 use wharf_build::ignore::PatternMatcher;
 use wharf_build::tree::{FileTree, FolderTree, Lookup, Modes, Node, Opened, TreeError};
 use wharf_images::{ImageStore, ScratchFolder};
-use wharf_runtime::start_as_outside;
 use wharf_transfer::ErrorKind;
 
 use crate::error::{EngineError, classify, failure};
@@ -172,9 +171,7 @@ impl Git<'_> {
             let text = format!("cannot run git, which contexts from repositories need: {error}");
             failure(ErrorKind::Unavailable, text)
         };
-        let mut command = Command::new("git");
-        start_as_outside(&mut command);
-        let child = command
+        let child = Command::new("git")
             .arg("-C")
             .arg(self.folder)
             .args(arguments)

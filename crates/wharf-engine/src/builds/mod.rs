@@ -25,8 +25,9 @@ mod request;
 mod run;
 mod run_settings;
 mod secrets;
-mod statement_files;
+mod step_folder;
 mod step_mounts;
+mod step_networks;
 
 pub use archive::ArchiveTarget;
 pub(crate) use bases::manifest_layers;
@@ -42,7 +43,7 @@ pub use provenance::{Attestations, ProvenanceOptions};
 pub(crate) use record::manifest_of_layers;
 pub use request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, BuiltImage, ContextSource,
-    DockerfileSource, FilesPlace, FilesTarget, NamedContext,
+    DockerfileSource, FilesTarget, NamedContext,
 };
 pub use run_settings::RunSettings;
 pub use secrets::{BuildSecrets, SECRET_LIMIT_BYTES, SecretSource};

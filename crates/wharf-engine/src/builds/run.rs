@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, flock};
 use rustix::pipe::{PipeFlags, pipe_with};
 use wharf_build::builder::{RunChanges, RunError, RunRequest, StepRunner};
 use wharf_build::dockerfile::{Network, Security};
@@ -19,8 +18,10 @@ use wharf_runtime::{LaunchError, MountSpec};
 
 use super::run_settings::RunSettings;
 use super::secrets::BuildSecrets;
+use super::step_folder::StepFolder;
 use super::step_mounts::{Held, StepMounts};
-use crate::containers::{BuildStarter, StepRequest, bind_mount, new_id, resources};
+use super::step_networks::{StepNetworks, StepPlace};
+use crate::containers::{BuildStarter, StepConnection, StepRequest, bind_mount, resources};
 use crate::engine::Engine;
 
 const READ_BYTES: usize = 32 << 10;
@@ -57,76 +58,8 @@ pub(super) struct Runner {
     pub(super) starter: BuildStarter,
     /// The layers that are unpacked, each with whether it hides everything below it: the build's lease keeps them so.
     pub(super) unpacked: Mutex<HashMap<DiffId, bool>>,
-}
-
-/// The folder of one step, which goes with it.
-#[derive(Debug)]
-struct StepFolder {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl StepFolder {
-    /// A new one; those of dead processes are removed.
-    fn new(root: &Path) -> io::Result<Self> {
-        let all = root.join("builds");
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&all)?;
-        sweep(&all)?;
-        let path = all.join(new_id()?);
-        for (name, mode) in [
-            ("", 0o700),
-            ("upper", 0o755),
-            ("work", 0o700),
-            ("rootfs", 0o700),
-        ] {
-            std::fs::DirBuilder::new()
-                .mode(mode)
-                .create(path.join(name))?;
-        }
-        std::fs::set_permissions(path.join("upper"), std::fs::Permissions::from_mode(0o755))?;
-        // held before it can be found
-        let lock = File::create(path.join("lock.new"))?;
-        flock(&lock, FlockOperation::LockExclusive)?;
-        std::fs::rename(path.join("lock.new"), path.join("lock"))?;
-        Ok(Self { path, _lock: lock })
-    }
-}
-
-impl Drop for StepFolder {
-    fn drop(&mut self) {
-        if let Err(error) = remove(&self.path) {
-            tracing::warn!(%error, folder = %self.path.display(), "a step's folder cannot be removed");
-        }
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Ok(());
-    };
-    wharf_layers::remove_tree(File::open(parent)?, name)
-}
-
-/// Removes the folders of processes that died.
-fn sweep(all: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(all)? {
-        let path = entry?.path();
-        // Without a lock it is being made, or being removed.
-        let Ok(lock) = File::open(path.join("lock")) else {
-            continue;
-        };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            match remove(&path) {
-                // its owner was just removing it
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
-            }
-        }
-    }
-    Ok(())
+    /// Networks of steps.
+    pub(super) networks: Arc<StepNetworks>,
 }
 
 impl StepRunner for Runner {
@@ -136,8 +69,8 @@ impl StepRunner for Runner {
         output: &(dyn Fn(&[u8]) + Sync),
     ) -> Result<RunChanges, RunError> {
         let command = request.action.arguments.join(" ");
-        let folder = StepFolder::new(&self.engine.settings().root)?;
-        let (step, held) = self.step(&request, &folder)?;
+        let folder = StepFolder::new(&self.engine)?;
+        let (step, held, network) = self.prepared(&request, &folder, &command)?;
         let own = step.mounts.iter().map(|mount| mount.target.as_os_str());
         let mut mount_points: Vec<Vec<u8>> = own
             .map(std::os::unix::ffi::OsStrExt::as_bytes)
@@ -173,7 +106,7 @@ impl StepRunner for Runner {
             let from = (&self.engine, &self.starter);
             debug.open_shell(from, step, &command, request.cancellation);
         }
-        drop(held);
+        drop((held, network));
         if request.cancellation.is_canceled() {
             return Err(RunError::Canceled);
         }
@@ -197,7 +130,7 @@ impl StepRunner for Runner {
             .store()
             .map_err(|error| not_started(error.to_string()))?;
         Ok(RunChanges {
-            folder: folder.path.join("upper"),
+            folder: folder.path().join("upper"),
             kind: TreeKind::Changes(store.flavour()),
             mount_points,
             guard: Box::new(folder),
@@ -217,16 +150,48 @@ impl Runner {
         Ok(record.root_is_opaque)
     }
 
-    fn step(
+    /// What is to be run, what it holds, and its network, which is connected while the rest is prepared.
+    fn prepared(
         &self,
         request: &RunRequest<'_>,
         folder: &StepFolder,
-    ) -> Result<(StepRequest, Held), RunError> {
+        command: &str,
+    ) -> Result<(StepRequest, Held, StepPlace<'_>), RunError> {
+        let run = &request.action.run;
+        let insecure = run.security == Security::Insecure;
+        self.check_allowed(request)?;
+        let take = || self.networks.take(run.network, insecure);
+        let (step, network) = if self.networks.connects_for(run.network) {
+            std::thread::scope(|scope| {
+                let connecting = scope.spawn(take);
+                let step = self.step(request, folder);
+                let panicked = |_panic| Err("connecting it has panicked".to_owned());
+                (step, connecting.join().unwrap_or_else(panicked))
+            })
+        } else {
+            (self.step(request, folder), take())
+        };
+        let not_connected = |reason: String| RunError::NotStarted {
+            command: command.to_owned(),
+            reason,
+        };
+        let ((mut step, held), network) = (step?, network.map_err(not_connected)?);
+        step.network = network.connection.clone();
+        let resolver = network
+            .resolver(&self.settings.host)
+            .map_err(|error| not_connected(error.to_string()))?;
+        let more = self
+            .settings
+            .host_lines(|| network.gateway())
+            .map_err(|error| not_connected(error.to_string()))?;
+        let mut mounts = files(request, folder.path(), &more, &resolver)?;
+        mounts.append(&mut step.mounts);
+        step.mounts = mounts;
+        Ok((step, held, network))
+    }
+
+    fn check_allowed(&self, request: &RunRequest<'_>) -> Result<(), RunError> {
         let action = request.action;
-        let mut mounts = files(request, &folder.path, &self.settings.host_lines())?;
-        let root = &self.engine.settings().root;
-        let extra = StepMounts::new(request, &folder.path, root, &self.secrets)?;
-        mounts.extend(extra.mounts);
         if !action.run.devices.is_empty() {
             let text = "RUN --device is not supported: Wharf knows no CDI devices";
             return Err(RunError::NotThere(text.to_owned()));
@@ -240,6 +205,17 @@ impl Runner {
             let text = "network.host is not allowed: build with --allow network.host";
             return Err(RunError::NotThere(text.to_owned()));
         }
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        request: &RunRequest<'_>,
+        folder: &StepFolder,
+    ) -> Result<(StepRequest, Held), RunError> {
+        let action = request.action;
+        let root = &self.engine.settings().root;
+        let extra = StepMounts::new(request, folder.path(), root, &self.secrets)?;
         let other =
             |error: &dyn std::error::Error| RunError::Io(io::Error::other(error.to_string()));
         let store = self.engine.store().map_err(|error| other(&error))?;
@@ -261,17 +237,17 @@ impl Runner {
         let step = StepRequest {
             lowers,
             empty: store.root().join("layers/empty/fs"),
-            upper: folder.path.join("upper"),
-            work: folder.path.join("work"),
-            mount_point: folder.path.join("rootfs"),
+            upper: folder.path().join("upper"),
+            work: folder.path().join("work"),
+            mount_point: folder.path().join("rootfs"),
             arguments: action.arguments.clone(),
             environment: environment.chain(extra.variables).collect(),
             folder: PathBuf::from(&action.folder),
             user: action.user.clone(),
             hostname: HOSTNAME.to_owned(),
-            without_network: action.run.network == Network::None,
-            insecure,
-            mounts,
+            network: StepConnection::default(),
+            insecure: action.run.security == Security::Insecure,
+            mounts: extra.mounts,
             shm_size: self.settings.host.shm_size,
             ulimits: self.settings.host.ulimits.clone(),
             cgroup_parent: self.settings.cgroup_parent.clone(),
@@ -283,11 +259,15 @@ impl Runner {
 }
 
 /// `/etc/hosts`, `/etc/resolv.conf`, and the script that a heredoc is.
-fn files(request: &RunRequest<'_>, folder: &Path, more_hosts: &str) -> io::Result<Vec<MountSpec>> {
+fn files(
+    request: &RunRequest<'_>,
+    folder: &Path,
+    more_hosts: &str,
+    resolver: &str,
+) -> io::Result<Vec<MountSpec>> {
     let hosts = format!(
         "127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n{more_hosts}"
     );
-    let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let mut mounts = Vec::new();
     let mut add = |name: &str, content: &str, mode: u32, target: &str| -> io::Result<()> {
         let path = folder.join(name);
@@ -297,7 +277,7 @@ fn files(request: &RunRequest<'_>, folder: &Path, more_hosts: &str) -> io::Resul
         Ok(())
     };
     add("hosts", &hosts, 0o644, "/etc/hosts")?;
-    add("resolv.conf", &resolver, 0o644, "/etc/resolv.conf")?;
+    add("resolv.conf", resolver, 0o644, "/etc/resolv.conf")?;
     if let Some(script) = &request.action.script {
         add("script", &script.content, 0o755, &script.name)?;
     }

@@ -1,7 +1,10 @@
 //! What programs of a build get, and may do, whatever the Dockerfile says.
 
+use std::net::IpAddr;
+
 use wharf_build::dockerfile::Network;
 use wharf_build::plan::{Action, Plan};
+use wharf_runtime::network::NameError;
 
 use super::debug_shell::DebugTerminal;
 use crate::containers::HostConfig;
@@ -16,6 +19,9 @@ pub struct RunSettings {
     pub cgroup_parent: String,
     /// `--network`: that of steps which do not say which they want.
     pub network: Option<Network>,
+    /// `--network` with a name: the network of steps that have one of their own, where it is not the usual one. What a step comes to
+    /// does not depend on it.
+    pub network_name: Option<String>,
     /// `--allow security.insecure`.
     pub allows_insecure: bool,
     /// `--allow network.host`.
@@ -25,8 +31,14 @@ pub struct RunSettings {
 }
 
 impl RunSettings {
-    /// Lines for `/etc/hosts`.
-    pub(super) fn host_lines(&self) -> String {
+    /// Lines for `/etc/hosts`. Where the machine is to be in them, `gateway` says where a step sees it; without it the line is left out.
+    ///
+    /// # Errors
+    /// Of `gateway`.
+    pub(super) fn host_lines(
+        &self,
+        gateway: impl Fn() -> Result<Option<IpAddr>, NameError>,
+    ) -> Result<String, NameError> {
         let mut lines = String::new();
         for extra in self.host.extra_hosts.iter().flatten() {
             let Some((name, address)) = extra
@@ -36,15 +48,16 @@ impl RunSettings {
             else {
                 continue;
             };
-            // steps share the machine's network: it is reached as oneself
-            let address = if address == "host-gateway" {
-                "127.0.0.1"
-            } else {
-                address
+            let address = match address {
+                "host-gateway" => match gateway()? {
+                    Some(gateway) => gateway.to_string(),
+                    None => continue,
+                },
+                address => address.to_owned(),
             };
-            lines.extend([address, "\t", name, "\n"]);
+            lines.extend([address.as_str(), "\t", name, "\n"]);
         }
-        lines
+        Ok(lines)
     }
 
     /// Gives steps that do not say which network they want the one of `--network`, which is part of their keys then.

@@ -54,6 +54,11 @@ pub(super) const READ_ONLY_PATHS: [&str; 5] = [
     "/proc/sys",
     "/proc/sysrq-trigger",
 ];
+/// Docker's for a network of one's own: a container's root needs no capability for low ports and for `ping`.
+pub(super) const OWN_NETWORK_SYSCTLS: [(&str, &str); 2] = [
+    ("net.ipv4.ip_unprivileged_port_start", "0"),
+    ("net.ipv4.ping_group_range", "0 2147483647"),
+];
 
 impl Engine {
     /// What the container's monitor is told.
@@ -100,11 +105,7 @@ impl Engine {
         };
         let mut sysctls = host.sysctls.clone();
         if namespaces.network == NamespaceChoice::New && namespaces.user.is_none() {
-            // Docker's: a container's root needs no capability for low ports and for `ping`.
-            for (name, value) in [
-                ("net.ipv4.ip_unprivileged_port_start", "0"),
-                ("net.ipv4.ping_group_range", "0 2147483647"),
-            ] {
+            for (name, value) in OWN_NETWORK_SYSCTLS {
                 sysctls.entry(name.to_owned()).or_insert(value.to_owned());
             }
         }

@@ -1,21 +1,26 @@
 //! A build's RUN: one program in a container of its own, upon a tree that is being made.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{FlockOperation, flock};
 use wharf_runtime::cgroups::{DeviceRule, Resources};
+use wharf_runtime::network::UserNetworkTool;
 use wharf_runtime::{
     CapabilitySet, ContainerSpec, MountSpec, NamespaceChoice, NamespaceSpec, OwnProgram,
-    ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess, StepStarter,
+    ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess, StepStarter, StepUserNetwork,
 };
 
 use super::config::{HostConfig, UlimitConfig};
 use super::devices::devices;
 use super::names::new_id;
 use super::spec::{
-    DEFAULT_PATH, MASKED_PATHS, READ_ONLY_PATHS, default_mounts, limits, paths, set_variable,
+    DEFAULT_PATH, MASKED_PATHS, OWN_NETWORK_SYSCTLS, READ_ONLY_PATHS, default_mounts, limits,
+    paths, set_variable,
 };
 use crate::engine::Engine;
 use crate::error::{EngineError, classify};
@@ -43,8 +48,8 @@ pub struct StepRequest {
     pub user: String,
     /// Its host name.
     pub hostname: String,
-    /// Whether it has no network at all; otherwise the machine's.
-    pub without_network: bool,
+    /// Its network.
+    pub network: StepConnection,
     /// `--security=insecure`.
     pub insecure: bool,
     /// What is mounted besides (`RUN --mount`), `/etc/hosts` and `/etc/resolv.conf` included.
@@ -59,6 +64,42 @@ pub struct StepRequest {
     pub terminal: bool,
     /// What it may use; devices are always limited unless insecure.
     pub resources: Resources,
+}
+
+/// How a step reaches others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum StepConnection {
+    /// By the machine's network.
+    #[default]
+    Machine,
+    /// Not at all.
+    Nothing,
+    /// By this network namespace.
+    Namespace(PathBuf),
+    /// By a program of an ordinary user's, in a network namespace of its own.
+    User(UserNetworkTool),
+}
+
+impl StepConnection {
+    fn namespace(&self) -> NamespaceChoice {
+        match self {
+            Self::Machine => NamespaceChoice::Host,
+            Self::Nothing | Self::User(_) => NamespaceChoice::New,
+            Self::Namespace(path) => NamespaceChoice::File(path.clone()),
+        }
+    }
+}
+
+/// Where folders of steps are.
+pub(crate) fn step_folders(root: &Path) -> PathBuf {
+    root.join("builds")
+}
+
+/// Whether somebody holds the step's folder of this name.
+pub(crate) fn is_at_work(root: &Path, name: &str) -> bool {
+    let lock = step_folders(root).join(name).join("lock");
+    File::open(lock)
+        .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err())
 }
 
 /// The process that starts a build's steps, from the first of them on.
@@ -106,6 +147,7 @@ impl Engine {
         };
         let order = StepOrder {
             cgroup: format!("{parent}/step-{id}"),
+            user_network: user_network(&request),
             spec: self.step_spec(request)?,
             resources,
         };
@@ -130,15 +172,18 @@ impl Engine {
         };
         let namespaces = NamespaceSpec {
             pid: NamespaceChoice::New,
-            network: if request.without_network {
-                NamespaceChoice::New
-            } else {
-                NamespaceChoice::Host
-            },
+            network: request.network.namespace(),
             ipc: NamespaceChoice::New,
             uts: NamespaceChoice::New,
             cgroup: NamespaceChoice::New,
             user: self.id_mapping()?,
+        };
+        let sysctls = if namespaces.network == NamespaceChoice::Host || namespaces.user.is_some() {
+            BTreeMap::new()
+        } else {
+            let all = OWN_NETWORK_SYSCTLS.into_iter();
+            all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect()
         };
         let mut mounts = default_mounts(&host, &namespaces);
         mounts.extend(request.mounts);
@@ -193,7 +238,18 @@ impl Engine {
             devices: devices(&host)?,
             masked_paths,
             read_only_paths,
-            sysctls: std::collections::BTreeMap::new(),
+            sysctls,
         })
     }
+}
+
+fn user_network(request: &StepRequest) -> Option<StepUserNetwork> {
+    let StepConnection::User(tool) = &request.network else {
+        return None;
+    };
+    let folder = request.mount_point.parent().unwrap_or(Path::new("/"));
+    Some(StepUserNetwork {
+        tool: tool.clone(),
+        folder: folder.to_path_buf(),
+    })
 }

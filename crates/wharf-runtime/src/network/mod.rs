@@ -30,7 +30,7 @@ pub use files::{
     hostname, hosts, hosts_of_host, parse_add_host, parse_dns_server, resolv_conf,
 };
 pub use firewall::{Firewall, FirewallError, PublishedPort};
-pub use names::{KnownName, NAME_SERVER, NameServer, start_name_server};
+pub use names::{KnownName, NAME_SERVER, NameServer, NameServerThread, start_name_server};
 pub use namespace::NetworkNamespace;
 pub use ports::{PortBinding, PortError, PortProtocol, bracketed, parse_exposed, parse_publish};
 pub use program::ProgramError;

@@ -3,7 +3,6 @@
 mod bpf;
 mod execute;
 mod fork;
-mod inner_user;
 mod interface;
 mod mount_attributes;
 mod notify;
@@ -13,7 +12,6 @@ mod signals;
 pub(crate) use bpf::{DeviceInstruction, attach_device_program};
 pub(crate) use execute::execute;
 pub(crate) use fork::{CloneFlags, Forked, close_all_but_standard, exit_now, fork, fork_again};
-pub(crate) use inner_user::start_within_namespace;
 pub(crate) use interface::loopback_up;
 pub(crate) use mount_attributes::{MountChange, change_mount};
 pub(crate) use notify::{Question, Reply, load_asking_filter, next_question, reply, still_waits};

@@ -17,6 +17,7 @@ mod errors;
 mod fixture;
 mod images;
 mod metadata;
+mod network;
 mod outputs;
 mod peers;
 mod questions;

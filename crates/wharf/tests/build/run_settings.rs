@@ -75,7 +75,7 @@ fn options_that_mean_nothing_here_say_so() {
         ("--policy=x", 1, "--policy is not supported: pin sources"),
         ("--resource=x", 1, "--resource is for builders elsewhere"),
         ("--allow=all", 1, "invalid entitlement \"all\" for --allow"),
-        ("--network=mine", 1, "network mode \"mine\" not supported"),
+        ("--network=mine", 1, "network mine not found"),
         ("--add-host=x", 125, "bad format for add-host: \"x\""),
         ("--shm-size=many", 125, "invalid size: 'many'"),
         ("--ulimit=nofile", 125, "invalid ulimit argument: nofile"),

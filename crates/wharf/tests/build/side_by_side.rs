@@ -107,7 +107,7 @@ fn nothing_is_left(project: &Project) {
 }
 
 /// Starts a build, and interrupts it when it says `line`.
-fn interrupted(project: &Project, line: &str, signal: Signal) -> (Child, String) {
+pub(crate) fn interrupted(project: &Project, line: &str, signal: Signal) -> (Child, String) {
     at_line(project, line, |pid| kill_process(pid, signal).unwrap())
 }
 

@@ -92,6 +92,7 @@ impl Engine {
             return refused(ErrorKind::Conflict, text);
         }
         let id = new_id().map_err(classify)?;
+        file.choose_alone();
         let bridge = bridge(request, &id, &addresses, &file.state)?;
         let firewall = Firewall::find();
         bridge

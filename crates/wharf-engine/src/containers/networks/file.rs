@@ -14,11 +14,14 @@ use wharf_runtime::HostError;
 use wharf_runtime::network::{BridgeNetwork, Endpoint, Firewall, PublishedPort, TakenPort};
 
 use crate::containers::names::new_id;
+use crate::containers::step::is_at_work;
 use crate::engine::Engine;
 
 const NETWORKS_FORMAT: u32 = 2;
 /// The format without networks that somebody made.
 const FIRST_FORMAT: u32 = 1;
+/// Taken by whoever chooses a subnet: root's folder, of one boot.
+const CHOOSING: &str = "/run/wharf-subnets.lock";
 /// The networks that are always there, and their drivers.
 pub(super) const PREDEFINED: [(&str, &str); 3] =
     [("bridge", "bridge"), ("host", "host"), ("none", "null")];
@@ -61,7 +64,7 @@ pub struct Network {
     pub options: BTreeMap<String, String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Containers that run and have a place in it, by ID.
+    /// Containers that run, and builds at work, that have a place in it, by ID.
     pub places: BTreeMap<String, NetworkPlace>,
 }
 
@@ -133,6 +136,8 @@ pub(super) struct NetworksFile {
     path: PathBuf,
     pub(super) state: Networks,
     _lock: FileLock,
+    /// Held while the subnet of a bridge is chosen that is not there yet.
+    choosing: Option<FileLock>,
 }
 
 /// Where it is.
@@ -220,7 +225,8 @@ fn predefined(created: Timestamp) -> io::Result<BTreeMap<String, Network>> {
 }
 
 impl NetworksFile {
-    /// Opens it, made with the networks that are always there where it is missing. Places that nobody watches any more are taken back.
+    /// Opens it, made with the networks that are always there where it is missing. Places of containers that nobody watches any more,
+    /// and of builds that are not at work, are taken back.
     pub(super) fn open(engine: &Engine) -> Result<Self, HostError> {
         let path = path(engine);
         // A folder with networks and without a store would be taken for somebody else's.
@@ -244,6 +250,7 @@ impl NetworksFile {
             path,
             state,
             _lock: lock,
+            choosing: None,
         };
         if file.forget_the_dead(engine) || is_new {
             file.save()?;
@@ -254,6 +261,12 @@ impl NetworksFile {
     pub(super) fn save(&self) -> Result<(), HostError> {
         let bytes = serde_json::to_vec(&self.state)?;
         Ok(wharf_blobs::write_file(&self.path, &bytes, 0o600)?)
+    }
+
+    /// Lets no other store choose a subnet until this is dropped: what is chosen shows in the machine's routes once the bridge is there.
+    pub(super) fn choose_alone(&mut self) {
+        // Where there is no such folder, two stores may choose the same at the same instant, and one of them finds out.
+        self.choosing = FileLock::acquire(Path::new(CHOOSING)).ok();
     }
 
     /// The network with that whole ID.
@@ -269,7 +282,11 @@ impl NetworksFile {
             let known = watched.entry(id.to_owned()).or_insert_with(|| {
                 let folder = engine.container_folder(id);
                 // What cannot be looked at is left alone.
-                folder.path().exists() && folder.is_watched().unwrap_or(true)
+                if folder.path().exists() {
+                    folder.is_watched().unwrap_or(true)
+                } else {
+                    is_at_work(&engine.settings().root, id)
+                }
             });
             *known
         };

@@ -9,12 +9,14 @@ use std::time::SystemTime;
 
 use rustix::process::Pid;
 use wharf_runtime::network::{
-    DnsOptions, KnownName, NAME_SERVER, NameServer, hosts, parse_add_host, parse_dns_server,
-    resolv_conf, start_name_server,
+    DnsOptions, KnownName, NAME_SERVER, NameServer, NameServerThread, NetworkNamespace,
+    RESOLVED_FILE, asks_resolved, hosts, parse_add_host, parse_dns_server, resolv_conf,
+    start_name_server,
 };
 use wharf_runtime::{ContainerFolder, HostError};
 
 use super::file::{self, Network, NetworkPlace, Networks};
+use crate::containers::config::HostConfig;
 use crate::containers::record::ContainerRecord;
 use crate::engine::Engine;
 
@@ -39,15 +41,18 @@ impl Engine {
     }
 
     pub(super) fn server_order(&self, record: &ContainerRecord) -> ServerOrder {
-        let asked = &record.host_config.dns;
+        self.server_order_for(&record.id, &record.host_config.dns)
+    }
+
+    /// The same for whoever has places under this ID, and asked for these servers.
+    pub(super) fn server_order_for(&self, id: &str, asked: &[String]) -> ServerOrder {
         let mut servers: Vec<IpAddr> = asked
             .iter()
             .filter_map(|text| parse_dns_server(text).ok())
             .collect();
         if servers.is_empty() {
             // It asks from the machine's network: servers on the machine's loopback too.
-            let text = std::fs::read_to_string(MACHINES_SERVERS).unwrap_or_default();
-            servers = text
+            servers = machines_servers()
                 .lines()
                 .filter_map(|line| line.trim().strip_prefix("nameserver"))
                 .filter_map(|server| server.trim().parse().ok())
@@ -55,27 +60,43 @@ impl Engine {
         }
         ServerOrder {
             networks: file::path(self),
-            container: record.id.clone(),
+            container: id.to_owned(),
             servers,
         }
     }
 }
 
+/// The machine's `resolv.conf`.
+fn machines_servers() -> String {
+    std::fs::read_to_string(MACHINES_SERVERS).unwrap_or_default()
+}
+
 impl ServerOrder {
     /// Starts it for the container whose first process this is. Only a process with one thread can.
     pub(super) fn start(self, process: Pid) -> Result<(), HostError> {
+        Ok(start_name_server(process, self.server())?)
+    }
+
+    /// Starts it on a thread of this process.
+    pub(super) fn start_thread(
+        self,
+        namespace: &NetworkNamespace,
+    ) -> Result<NameServerThread, HostError> {
+        Ok(NameServerThread::start(namespace, self.server())?)
+    }
+
+    fn server(self) -> NameServer {
         let book = Arc::new(Book {
             path: self.networks,
             container: self.container,
             read: Mutex::new(None),
         });
         let other = Arc::clone(&book);
-        let server = NameServer {
+        NameServer {
             name: Box::new(move |name| book.name(name)),
             address: Box::new(move |address| other.address(address)),
             servers: self.servers,
-        };
-        Ok(start_name_server(process, server)?)
+        }
     }
 }
 
@@ -199,7 +220,7 @@ pub(super) fn write_files(
         .collect();
     let text = hosts(&own, &extra, gateway)?;
     wharf_blobs::write_file_unsynced(&folder.path().join("hosts"), text.as_bytes(), 0o644)?;
-    let text = resolver_text(record, server)?;
+    let text = resolver_text(&record.host_config, server)?;
     wharf_blobs::write_file_unsynced(&folder.path().join("resolv.conf"), text.as_bytes(), 0o644)?;
     Ok(())
 }
@@ -213,8 +234,11 @@ fn own_names(record: &ContainerRecord) -> Vec<String> {
     names
 }
 
-fn resolver_text(record: &ContainerRecord, server: Option<IpAddr>) -> Result<String, HostError> {
-    let host = &record.host_config;
+/// `/etc/resolv.conf` of whoever has a network of its own; `server` is who is asked for names where nobody else is named.
+pub(crate) fn resolver_text(
+    host: &HostConfig,
+    server: Option<IpAddr>,
+) -> Result<String, HostError> {
     let mut options = host.dns_options.clone();
     let mut servers = Vec::new();
     let own_server = server == Some(NAME_SERVER.into());
@@ -237,7 +261,11 @@ fn resolver_text(record: &ContainerRecord, server: Option<IpAddr>) -> Result<Str
         search: host.dns_search.clone(),
         options,
     };
-    let machines = std::fs::read_to_string(MACHINES_SERVERS).unwrap_or_default();
+    let mut machines = machines_servers();
+    if asks_resolved(&machines) {
+        // That answers on the machine's loopback alone; whom it asks can be asked from everywhere.
+        machines = std::fs::read_to_string(RESOLVED_FILE).unwrap_or(machines);
+    }
     Ok(resolv_conf(&machines, &asked, true))
 }
 
@@ -256,7 +284,7 @@ pub(super) fn use_name_server(
     record: &ContainerRecord,
     folder: &ContainerFolder,
 ) -> Result<(), HostError> {
-    let text = resolver_text(record, Some(NAME_SERVER.into()))?;
+    let text = resolver_text(&record.host_config, Some(NAME_SERVER.into()))?;
     in_place(&folder.path().join("resolv.conf"), true, &text)
 }
 

@@ -106,7 +106,12 @@ impl Engine {
         file.save()
     }
 
-    fn release_places(&self, file: &mut NetworksFile, id: &str) -> Result<(), HostError> {
+    /// Takes all places of a container back. The file is the caller's to save.
+    pub(super) fn release_places(
+        &self,
+        file: &mut NetworksFile,
+        id: &str,
+    ) -> Result<(), HostError> {
         let firewall = Firewall::find();
         let machines = is_machines(&self.settings().root);
         file.state.name_servers.remove(id);
@@ -128,7 +133,7 @@ impl Engine {
     }
 
     /// Takes back what monitors left that died.
-    pub(in crate::containers) fn release_dead_places(&self) -> Result<(), HostError> {
+    pub(crate) fn release_dead_places(&self) -> Result<(), HostError> {
         if self.settings().caller.is_some() || !file::path(self).exists() {
             return Ok(());
         }
@@ -286,7 +291,7 @@ impl Taking<'_> {
     }
 }
 
-/// A place in a network, which is not written down yet.
+/// A container's place in a network, which is not written down yet.
 pub(super) fn new_place(
     file: &mut NetworksFile,
     engine: &Engine,
@@ -295,6 +300,25 @@ pub(super) fn new_place(
     config: &EndpointConfig,
     number: usize,
 ) -> Result<NetworkPlace, HostError> {
+    let mut place = free_place(file, engine, id, &record.name, config, number)?;
+    if !file.network(id)?.is_predefined() {
+        place.names = names_of(record, config);
+    }
+    Ok(place)
+}
+
+/// A place without names, of whoever is called `owner`.
+pub(super) fn free_place(
+    file: &mut NetworksFile,
+    engine: &Engine,
+    id: &str,
+    owner: &str,
+    config: &EndpointConfig,
+    number: usize,
+) -> Result<NetworkPlace, HostError> {
+    if file.network(id)?.bridge.is_none() {
+        file.choose_alone();
+    }
     let bridges = file.state.networks.values();
     let subnets = bridges.filter_map(|network| network.bridge.as_ref());
     let subnets = subnets.map(|bridge| bridge.subnet).collect();
@@ -324,7 +348,7 @@ pub(super) fn new_place(
     };
     let place_id = new_id()?;
     Ok(NetworkPlace {
-        container: record.name.clone(),
+        container: owner.to_owned(),
         endpoint: Endpoint {
             host_device: host_device(&place_id),
             device: format!("eth{number}"),
@@ -332,11 +356,7 @@ pub(super) fn new_place(
             default_route: false,
             hardware_address,
         },
-        names: if network.is_predefined() {
-            Vec::new()
-        } else {
-            names_of(record, config)
-        },
+        names: Vec::new(),
         ports: Vec::new(),
         id: place_id,
     })

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::super::firewall::redirect_local_port;
@@ -49,6 +50,28 @@ pub fn start_name_server(process: Pid, server: NameServer) -> io::Result<()> {
             sys::exit_now(i32::from(!matches!(served, Ok(Ok(())))))
         }
         Forked::Parent { .. } => Ok(()),
+    }
+}
+
+/// A name server on a thread of this process, which ends with this.
+#[derive(Debug)]
+pub struct NameServerThread {
+    #[expect(dead_code, reason = "the thread sees that it is closed with this")]
+    alive: OwnedFd,
+}
+
+impl NameServerThread {
+    /// Starts one at [`NAME_SERVER`] in a network whose loopback is up. It asks others from this process's network.
+    pub fn start(namespace: &NetworkNamespace, server: NameServer) -> io::Result<Self> {
+        let (held, alive) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (datagrams, connections) = namespace.inside(sockets)?;
+        std::thread::Builder::new()
+            .name("name server".to_owned())
+            .spawn(move || {
+                // Whoever asks afterwards is told by the kernel that nobody is there.
+                let _over = serve([datagrams.into(), connections.into(), held], server);
+            })?;
+        Ok(Self { alive })
     }
 }
 

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal};
+use serde::{Deserialize, Serialize};
 
 use super::super::ports::PortProtocol;
 use super::super::program;
@@ -19,7 +20,7 @@ use super::super::publish::TakenPort;
 use super::slirp;
 
 /// A program that gives an ordinary user's container a network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserNetworkTool {
     /// pasta, of passt: the container has the host's addresses.
     Pasta(PathBuf),
@@ -119,6 +120,14 @@ impl UserNetworkTool {
         }
     }
 
+    /// The server that containers of it ask for names, which asks the host's.
+    pub fn dns_server(&self) -> Ipv4Addr {
+        match self {
+            Self::Pasta(_) => PASTA_DNS,
+            Self::Slirp4netns(_) => slirp::DNS,
+        }
+    }
+
     /// Starts it for the network namespace of the process `pid`, which has a user namespace of its own if `own_user_namespace`. The
     /// ports are bound by the program: nobody else may hold them any more. `folder` is for its sockets and numbers.
     pub fn start(
@@ -185,7 +194,7 @@ impl UserNetworkTool {
         Ok(UserNetwork {
             running: Running::Background(process, descriptor),
             address: None,
-            dns_server: PASTA_DNS,
+            dns_server: self.dns_server(),
         })
     }
 
@@ -224,17 +233,15 @@ impl UserNetworkTool {
         if !becomes_readable(&ready).map_err(|source| self.failure(source))? {
             return Err(self.too_slow(&mut child));
         }
-        if child
-            .try_wait()
-            .map_err(|source| self.failure(source))?
-            .is_some()
-        {
+        // The end without a byte before it: it has given up, though it may not have ended yet.
+        if rustix::io::read(&ready, &mut [0; 1]).map_err(|error| self.failure(error.into()))? == 0 {
+            program::end(&mut child).map_err(|source| self.failure(source))?;
             return Err(self.failed(&mut child));
         }
         let mut network = UserNetwork {
             running: Running::Child(child, end),
             address: Some(slirp::ADDRESS),
-            dns_server: slirp::DNS,
+            dns_server: self.dns_server(),
         };
         for port in ports {
             if let Err(said) = slirp::forward(folder, port) {

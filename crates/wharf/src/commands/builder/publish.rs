@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use wharf_engine::{ArchiveTarget, BuildOutcome, BuiltImage, FilesPlace, FilesTarget};
+use wharf_engine::{ArchiveTarget, BuildOutcome, BuiltImage, FilesTarget};
 
 use super::display::Shown;
-use super::output_option::{FilesAttributes, Output};
+use super::output_option::Output;
 use crate::arguments::{Flag, Matches};
 use crate::environment::Environment;
 use crate::output_file::OutputFile;
@@ -24,42 +24,24 @@ pub(super) fn files(session: &Session, outputs: &[Output]) -> anyhow::Result<Vec
     let mut targets = Vec::new();
     for output in outputs {
         match output {
-            Output::Local {
-                folder,
-                deletes,
-                files,
-            } => {
-                let place = FilesPlace::Folder {
-                    path: folder.clone(),
-                    deletes: *deletes,
-                };
-                targets.push(target(place, files));
-            }
-            Output::Tar { path: None, files } => {
+            Output::Local { folder, deletes } => targets.push(FilesTarget::Folder {
+                path: folder.clone(),
+                deletes: *deletes,
+            }),
+            Output::Tar(None) => {
                 refuse_terminal(session, "tar")?;
-                targets.push(target(FilesPlace::Archive(Box::new(io::stdout())), files));
+                targets.push(FilesTarget::Archive(Box::new(io::stdout())));
             }
             Output::Archive { path: None, .. } => refuse_terminal(session, "oci")?,
-            Output::Tar {
-                path: Some(path),
-                files,
-            } => {
+            Output::Tar(Some(path)) => {
                 let file = File::create(path)
                     .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
-                targets.push(target(FilesPlace::Archive(Box::new(file)), files));
+                targets.push(FilesTarget::Archive(Box::new(file)));
             }
             _ => {}
         }
     }
     Ok(targets)
-}
-
-fn target(place: FilesPlace, files: &FilesAttributes) -> FilesTarget {
-    FilesTarget {
-        place,
-        splits: !files.unsplit,
-        attestation_prefix: files.attestation_prefix.clone(),
-    }
 }
 
 fn refuse_terminal(session: &Session, kind: &str) -> anyhow::Result<()> {

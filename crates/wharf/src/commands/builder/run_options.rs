@@ -147,15 +147,16 @@ pub(super) fn run_settings(session: &Session, matches: &Matches) -> anyhow::Resu
         }
     }
     settings.network = match matches.text(&NETWORK) {
-        "default" | "" => None,
+        "default" | "bridge" | "" => None,
         "none" => Some(Network::None),
         "host" => {
             settings.allows_host_network = true;
             Some(Network::Host)
         }
-        other => anyhow::bail!(
-            "network mode {other:?} not supported by builds: expected default, none or host"
-        ),
+        name => {
+            settings.network_name = Some(name.to_owned());
+            None
+        }
     };
     Ok(settings)
 }
