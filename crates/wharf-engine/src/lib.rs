@@ -28,11 +28,11 @@ pub use builds::{
 };
 pub use containers::{
     BindOptions, ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles,
-    ContainerNetwork, ContainerRecord, ContainerStats, CreateRequest, DeviceMapping,
+    ContainerNetwork, ContainerRecord, ContainerStats, CreateRequest, DeviceMapping, DeviceRequest,
     EndpointConfig, ExecRequest, HostConfig, LogConfig, MountConfig, MountPoint, Network,
     NetworkPlace, NetworkRequest, PathStat, PortPlace, RestartPolicyConfig, StepConnection,
-    StepRequest, TmpfsOptions, UlimitConfig, UpdateRequest, Volume, VolumeOptions,
-    described_volume, machine_memory, parse_size, volume_bytes,
+    StepRequest, ThrottleDevice, TmpfsOptions, UlimitConfig, UpdateRequest, Volume, VolumeOptions,
+    WeightDevice, described_volume, machine_memory, parse_size, volume_bytes,
 };
 pub use engine::{Engine, EngineSettings, MonitorProgram};
 pub use error::EngineError;

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
+use wharf_runtime::cgroups::is_cgroup_name;
 use wharf_transfer::ErrorKind;
 
 use super::record::ContainerRecord;
 use super::resources::resources;
-use super::spec::{capabilities, health, log_order, restart_policy, security, stop_signal};
+use super::spec::{
+    capabilities, cgroup_name, health, log_order, restart_policy, security, stop_signal,
+};
 use crate::error::{EngineError, failure};
+
+/// Names of what runs containers that mean Wharf itself: nothing, its own, and Docker's usual one.
+const RUNTIMES: [&str; 4] = ["", "wharf", "runc", "io.containerd.runc.v2"];
 
 /// What of a container is wrong is said when it is made, not when it is started.
 pub(super) fn check(record: &ContainerRecord) -> Result<(), EngineError> {
@@ -33,6 +39,27 @@ pub(super) fn check(record: &ContainerRecord) -> Result<(), EngineError> {
     let known = matches!(ipc, "" | "none" | "private" | "shareable" | "host");
     if !known && !ipc.starts_with("container:") {
         return invalid(format!("invalid IPC mode: {ipc}"));
+    }
+    if !matches!(host.isolation.as_str(), "" | "default") {
+        return invalid(format!(
+            "Invalid isolation: {:?} - linux only supports 'default'",
+            host.isolation
+        ));
+    }
+    if !RUNTIMES.contains(&host.runtime.as_str()) {
+        return invalid(format!("unknown or invalid runtime name: {}", host.runtime));
+    }
+    if !matches!(host.volume_driver.as_str(), "" | "local") {
+        let driver = &host.volume_driver;
+        return invalid(format!(
+            "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
+        ));
+    }
+    if !is_cgroup_name(&cgroup_name(record)) {
+        return invalid(format!(
+            "invalid cgroup parent {:?}: it is made of letters, digits, `_`, `-`, `.`, `:` and `@`, with `/` between its parts",
+            host.cgroup_parent
+        ));
     }
     capabilities(host)?;
     restart_policy(&host.restart_policy)?;

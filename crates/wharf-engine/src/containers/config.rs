@@ -79,6 +79,9 @@ pub struct HostConfig {
     pub restart_policy: RestartPolicyConfig,
     /// Whether it goes when it has ended.
     pub auto_remove: bool,
+    /// What keeps its volumes: `local` or nothing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub volume_driver: String,
     /// Containers whose volumes it has.
     pub volumes_from: Option<Vec<String>>,
     /// Capabilities more than usual.
@@ -115,6 +118,9 @@ pub struct HostConfig {
     /// `host` or nothing.
     #[serde(rename = "UTSMode")]
     pub uts_mode: String,
+    /// `host` or nothing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub userns_mode: String,
     /// Size of `/dev/shm` in bytes.
     pub shm_size: i64,
     /// `sysctl` settings.
@@ -124,6 +130,33 @@ pub struct HostConfig {
     pub oom_score_adj: i32,
     /// Relative share of processor time.
     pub cpu_shares: i64,
+    /// What runs it, as it was asked for; nothing for the usual.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub runtime: String,
+    /// `default` or nothing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub isolation: String,
+    /// Below which control group its own is made; nothing for Wharf's.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cgroup_parent: String,
+    /// Relative share of input and output of block devices.
+    #[serde(skip_serializing_if = "is_no_weight")]
+    pub blkio_weight: u16,
+    /// The same for some devices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blkio_weight_device: Vec<WeightDevice>,
+    /// Bytes a second that it may read of some devices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blkio_device_read_bps: Vec<ThrottleDevice>,
+    /// Bytes a second that it may write.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blkio_device_write_bps: Vec<ThrottleDevice>,
+    /// Operations a second that may read.
+    #[serde(rename = "BlkioDeviceReadIOps", skip_serializing_if = "Vec::is_empty")]
+    pub blkio_device_read_iops: Vec<ThrottleDevice>,
+    /// Operations a second that may write.
+    #[serde(rename = "BlkioDeviceWriteIOps", skip_serializing_if = "Vec::is_empty")]
+    pub blkio_device_write_iops: Vec<ThrottleDevice>,
     /// Memory in bytes; 0 for no limit.
     pub memory: i64,
     /// Processor time in billionths of a processor.
@@ -132,16 +165,31 @@ pub struct HostConfig {
     pub cpu_period: i64,
     /// What it may use of each, in microseconds.
     pub cpu_quota: i64,
+    /// The length of a period of real-time scheduling in microseconds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cpu_realtime_period: i64,
+    /// What real-time tasks may use of each, in microseconds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cpu_realtime_runtime: i64,
     /// Processors that it may use.
     pub cpuset_cpus: String,
     /// Memory nodes that it may use.
     pub cpuset_mems: String,
     /// Devices of the machine.
     pub devices: Vec<DeviceMapping>,
+    /// Rules about device nodes, behind Docker's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_cgroup_rules: Option<Vec<String>>,
+    /// Devices that a driver would have to find: graphics processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_requests: Option<Vec<DeviceRequest>>,
     /// Memory that it should not use more than, in bytes.
     pub memory_reservation: i64,
     /// Memory and swap together, in bytes; -1 for no limit.
     pub memory_swap: i64,
+    /// How gladly the kernel swaps its memory: 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_swappiness: Option<i64>,
     /// Whether the kernel may not end it when its memory is full.
     pub oom_kill_disable: Option<bool>,
     /// Whether a process of Wharf's own reaps orphans.
@@ -224,6 +272,43 @@ pub struct DeviceMapping {
     pub cgroup_permissions: String,
 }
 
+/// A share of what a block device can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct WeightDevice {
+    /// Outside.
+    pub path: String,
+    /// 10 to 1000.
+    pub weight: u16,
+}
+
+/// How fast a block device may be used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ThrottleDevice {
+    /// Outside.
+    pub path: String,
+    /// Bytes or operations a second.
+    pub rate: u64,
+}
+
+/// Devices that a driver would have to find.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeviceRequest {
+    /// Whose; empty for any.
+    pub driver: String,
+    /// How many; -1 for all.
+    pub count: i64,
+    /// Which ones, by the driver's names.
+    #[serde(rename = "DeviceIDs")]
+    pub device_ids: Option<Vec<String>>,
+    /// What they must be able to do: any of these lists.
+    pub capabilities: Vec<Vec<String>>,
+    /// For the driver.
+    pub options: BTreeMap<String, String>,
+}
+
 /// One limit of each process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -298,6 +383,11 @@ pub struct TmpfsOptions {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(number: &i64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_no_weight(weight: &u16) -> bool {
+    *weight == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

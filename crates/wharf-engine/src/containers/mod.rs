@@ -36,8 +36,9 @@ mod written;
 pub use changes::ChangeKind;
 pub use commit::CommitRequest;
 pub use config::{
-    BindOptions, ContainerConfig, DeviceMapping, HostConfig, LogConfig, MountConfig, MountPoint,
-    PortPlace, RestartPolicyConfig, TmpfsOptions, UlimitConfig, VolumeOptions,
+    BindOptions, ContainerConfig, DeviceMapping, DeviceRequest, HostConfig, LogConfig, MountConfig,
+    MountPoint, PortPlace, RestartPolicyConfig, ThrottleDevice, TmpfsOptions, UlimitConfig,
+    VolumeOptions, WeightDevice,
 };
 pub use create::CreateRequest;
 pub use exec::ExecRequest;

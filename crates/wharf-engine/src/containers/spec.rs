@@ -12,7 +12,7 @@ use wharf_runtime::{
 };
 use wharf_transfer::ErrorKind;
 
-use super::config::{HostConfig, MountPoint, RestartPolicyConfig};
+use super::config::{DeviceRequest, HostConfig, MountPoint, RestartPolicyConfig};
 use super::devices;
 use super::network_files::network_files;
 use super::record::ContainerRecord;
@@ -68,10 +68,13 @@ impl Engine {
         folder: &ContainerFolder,
     ) -> Result<MonitorOrder, EngineError> {
         let host = &record.host_config;
+        if let Some(request) = host.device_requests.iter().flatten().next() {
+            return Err(no_driver(request));
+        }
         Ok(MonitorOrder {
             format: ORDER_FORMAT,
             spec: self.container_spec(record, folder)?,
-            cgroup: format!("wharf/{}", record.id),
+            cgroup: cgroup_name(record),
             resources: resources(host)?,
             log: log_order(host, &folder.log())?,
             restart: restart_policy(&host.restart_policy)?,
@@ -193,6 +196,25 @@ impl Engine {
             }
         }
     }
+}
+
+/// Where its control group is below each hierarchy.
+pub(super) fn cgroup_name(record: &ContainerRecord) -> String {
+    let above = record.host_config.cgroup_parent.trim_matches('/');
+    let above = if above.is_empty() { "wharf" } else { above };
+    format!("{above}/{}", record.id)
+}
+
+/// In Docker's words: there are no drivers here.
+fn no_driver(request: &DeviceRequest) -> EngineError {
+    let lists = request.capabilities.iter();
+    let lists: Vec<String> = lists.map(|list| format!("[{}]", list.join(" "))).collect();
+    let text = format!(
+        "could not select device driver {:?} with capabilities: [{}]",
+        request.driver,
+        lists.join(" ")
+    );
+    failure(ErrorKind::Invalid, text)
 }
 
 pub(super) fn paths(texts: &[&str]) -> Vec<PathBuf> {

@@ -33,6 +33,12 @@ pub struct UpdateRequest {
     pub cpuset_mems: Option<String>,
     /// Processes at most.
     pub pids_limit: Option<i64>,
+    /// Relative share of input and output of block devices.
+    pub blkio_weight: Option<u16>,
+    /// The length of a period of real-time scheduling in microseconds.
+    pub cpu_realtime_period: Option<i64>,
+    /// What real-time tasks may use of each, in microseconds.
+    pub cpu_realtime_runtime: Option<i64>,
     /// When it is started again.
     pub restart: Option<RestartPolicyConfig>,
 }
@@ -47,6 +53,8 @@ impl UpdateRequest {
             (&mut host.cpu_period, self.cpu_period),
             (&mut host.cpu_quota, self.cpu_quota),
             (&mut host.cpu_shares, self.cpu_shares),
+            (&mut host.cpu_realtime_period, self.cpu_realtime_period),
+            (&mut host.cpu_realtime_runtime, self.cpu_realtime_runtime),
         ];
         for (field, given) in numbers {
             *field = given.unwrap_or(*field);
@@ -60,6 +68,7 @@ impl UpdateRequest {
                 field.clone_from(given);
             }
         }
+        host.blkio_weight = self.blkio_weight.unwrap_or(host.blkio_weight);
         host.pids_limit = self.pids_limit.or(host.pids_limit);
         if let Some(restart) = &self.restart {
             host.restart_policy.clone_from(restart);

@@ -461,6 +461,11 @@ fn inherit_cpuset(above: &Path, folder: &Path) -> Result<(), CgroupError> {
     Ok(())
 }
 
+/// Whether a group may have that name: it leads nowhere else.
+pub fn is_cgroup_name(name: &str) -> bool {
+    check_name(name).is_ok()
+}
+
 fn check_name(name: &str) -> Result<(), CgroupError> {
     let good = |part: &str| {
         let letters = part.chars().all(|letter| {

@@ -1,7 +1,7 @@
 //! From [`Resources`] to the kernel's files, in both versions.
 
 use super::hierarchies::Controller;
-use super::resources::Resources;
+use super::resources::{DeviceLimit, Resources};
 
 /// One limit: the files that set it, and what is said if there are none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,7 @@ pub(super) fn of(resources: &Resources) -> Vec<Limit> {
         });
     }
     if let Some(weight) = resources.blkio_weight.filter(|weight| *weight != 0) {
-        // 10 to 1000 becomes 1 to 10000, as runc has it.
-        let wide = 1 + (u32::from(weight).saturating_sub(10)) * 9999 / 990;
+        let wide = wide_weight(u64::from(weight));
         limits.push(Limit {
             controller: Controller::Io,
             what: "Block I/O weight",
@@ -48,7 +47,88 @@ pub(super) fn of(resources: &Resources) -> Vec<Limit> {
             discarded: "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
         });
     }
+    block_devices(resources, &mut limits);
     limits
+}
+
+/// 10 to 1000 becomes 1 to 10000, as runc has it.
+fn wide_weight(weight: u64) -> u64 {
+    1 + weight.saturating_sub(10) * 9999 / 990
+}
+
+fn block_devices(resources: &Resources, limits: &mut Vec<Limit>) {
+    let files = |devices: &[DeviceLimit], file, value: &dyn Fn(u64) -> String| {
+        let line = |limit: &DeviceLimit| {
+            let device = format!("{}:{}", limit.major, limit.minor);
+            (file, format!("{device} {}", value(limit.value)))
+        };
+        devices.iter().map(line).collect::<Vec<_>>()
+    };
+    let weights = &resources.blkio_weight_devices;
+    if !weights.is_empty() {
+        limits.push(Limit {
+            controller: Controller::Io,
+            what: "Block I/O weight of devices",
+            version1: files(
+                weights,
+                "blkio.weight_device|blkio.bfq.weight_device",
+                &|weight| weight.to_string(),
+            ),
+            version2: files(weights, "io.bfq.weight|io.weight", &|weight| {
+                wide_weight(weight).to_string()
+            }),
+            discarded: "Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.",
+        });
+    }
+    let rates = [
+        (
+            &resources.read_bytes,
+            (
+                "Block I/O BPS read limit",
+                "blkio.throttle.read_bps_device",
+                "rbps",
+            ),
+            "Your kernel does not support BPS Block I/O read limit or the cgroup is not mounted. Block I/O BPS read limit discarded.",
+        ),
+        (
+            &resources.write_bytes,
+            (
+                "Block I/O BPS write limit",
+                "blkio.throttle.write_bps_device",
+                "wbps",
+            ),
+            "Your kernel does not support BPS Block I/O write limit or the cgroup is not mounted. Block I/O BPS write limit discarded.",
+        ),
+        (
+            &resources.read_operations,
+            (
+                "Block I/O IOPS read limit",
+                "blkio.throttle.read_iops_device",
+                "riops",
+            ),
+            "Your kernel does not support IOPS Block read limit or the cgroup is not mounted. Block I/O IOPS read limit discarded.",
+        ),
+        (
+            &resources.write_operations,
+            (
+                "Block I/O IOPS write limit",
+                "blkio.throttle.write_iops_device",
+                "wiops",
+            ),
+            "Your kernel does not support IOPS Block write limit or the cgroup is not mounted. Block I/O IOPS write limit discarded.",
+        ),
+    ];
+    for (devices, (what, file, key), discarded) in rates {
+        if !devices.is_empty() {
+            limits.push(Limit {
+                controller: Controller::Io,
+                what,
+                version1: files(devices, file, &|rate| rate.to_string()),
+                version2: files(devices, "io.max", &|rate| format!("{key}={rate}")),
+                discarded,
+            });
+        }
+    }
 }
 
 fn memory(resources: &Resources, limits: &mut Vec<Limit>) {
@@ -83,6 +163,15 @@ fn memory(resources: &Resources, limits: &mut Vec<Limit>) {
             version1: vec![("memory.soft_limit_in_bytes", without_limit_below(goal, 0, "-1"))],
             version2: vec![("memory.low", without_limit_below(goal, 0, "max"))],
             discarded: "Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation discarded.",
+        });
+    }
+    if let Some(swappiness) = resources.memory_swappiness {
+        limits.push(Limit {
+            controller,
+            what: "Memory swappiness",
+            version1: vec![("memory.swappiness", swappiness.to_string())],
+            version2: Vec::new(),
+            discarded: "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.",
         });
     }
     if resources.oom_kill_disable {
@@ -123,6 +212,23 @@ fn processors(resources: &Resources, limits: &mut Vec<Limit>) {
             discarded: "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.",
         });
     }
+    let realtime = [
+        ("cpu.rt_period_us", resources.realtime_period),
+        ("cpu.rt_runtime_us", resources.realtime_runtime),
+    ];
+    let realtime: Vec<_> = realtime
+        .into_iter()
+        .filter_map(|(file, value)| Some((file, value.filter(|value| *value != 0)?.to_string())))
+        .collect();
+    if !realtime.is_empty() {
+        limits.push(Limit {
+            controller,
+            what: "CPU real-time period/runtime",
+            version1: realtime,
+            version2: Vec::new(),
+            discarded: "Your kernel does not support CPU real-time scheduler. CPU real-time period/runtime discarded.",
+        });
+    }
     let sets = [
         ("cpuset.cpus", "CPUset", &resources.cpuset_cpus),
         (
@@ -160,7 +266,34 @@ mod tests {
     type Files = &'static [(&'static str, &'static str)];
 
     // What was asked, what is written in version 1, and in version 2.
-    const CASES: [(&str, Files, Files); 10] = [
+    const CASES: [(&str, Files, Files); 13] = [
+        (
+            r#"{"blkio_weight_devices": [{"major": 8, "minor": 0, "value": 1000}]}"#,
+            &[("blkio.weight_device|blkio.bfq.weight_device", "8:0 1000")],
+            &[("io.bfq.weight|io.weight", "8:0 10000")],
+        ),
+        (
+            r#"{"read_bytes": [{"major": 8, "minor": 0, "value": 7}, {"major": 8, "minor": 1, "value": 9}], "write_operations": [{"major": 8, "minor": 0, "value": 5}]}"#,
+            &[
+                ("blkio.throttle.read_bps_device", "8:0 7"),
+                ("blkio.throttle.read_bps_device", "8:1 9"),
+                ("blkio.throttle.write_iops_device", "8:0 5"),
+            ],
+            &[
+                ("io.max", "8:0 rbps=7"),
+                ("io.max", "8:1 rbps=9"),
+                ("io.max", "8:0 wiops=5"),
+            ],
+        ),
+        (
+            r#"{"memory_swappiness": 0, "realtime_period": 1000, "realtime_runtime": 500}"#,
+            &[
+                ("memory.swappiness", "0"),
+                ("cpu.rt_period_us", "1000"),
+                ("cpu.rt_runtime_us", "500"),
+            ],
+            &[],
+        ),
         ("{}", &[], &[]),
         (
             r#"{"memory": 8388608}"#,

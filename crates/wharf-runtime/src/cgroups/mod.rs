@@ -16,7 +16,7 @@ mod stats;
 mod tests;
 
 pub use devices::{DeviceKind, DeviceRule, DeviceRuleError};
-pub use group::{Cgroup, CgroupError, Created};
+pub use group::{Cgroup, CgroupError, Created, is_cgroup_name};
 pub use hierarchies::{Controller, Hierarchies};
-pub use resources::{InvalidResource, Resources};
+pub use resources::{DeviceLimit, InvalidResource, Resources};
 pub use stats::CgroupStats;

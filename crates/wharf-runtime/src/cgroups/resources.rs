@@ -38,16 +38,51 @@ pub struct Resources {
     /// `--pids-limit`; 0 and negative are without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids_limit: Option<i64>,
+    /// `--memory-swappiness`, 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_swappiness: Option<i64>,
+    /// `--cpu-rt-period`, microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realtime_period: Option<i64>,
+    /// `--cpu-rt-runtime`, microseconds in each period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realtime_runtime: Option<i64>,
     /// `--oom-kill-disable`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub oom_kill_disable: bool,
     /// `--blkio-weight`, 10 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blkio_weight: Option<u16>,
+    /// `--blkio-weight-device`, 10 to 1000.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blkio_weight_devices: Vec<DeviceLimit>,
+    /// `--device-read-bps`, bytes a second.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read_bytes: Vec<DeviceLimit>,
+    /// `--device-write-bps`, bytes a second.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write_bytes: Vec<DeviceLimit>,
+    /// `--device-read-iops`, operations a second.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read_operations: Vec<DeviceLimit>,
+    /// `--device-write-iops`, operations a second.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write_operations: Vec<DeviceLimit>,
     /// Which device nodes may be used; the last rule that fits counts, and what none fits is refused. Absent: all may be, as with
     /// `--privileged`. [`DeviceRule::docker_default`] is what others begin with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub devices: Option<Vec<DeviceRule>>,
+}
+
+/// A limit on one block device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceLimit {
+    /// The device's major number.
+    pub major: u32,
+    /// Its minor number.
+    pub minor: u32,
+    /// A weight, or what may be read or written in a second.
+    pub value: u64,
 }
 
 /// Limits that contradict each other or the machine, in Docker's words (moby, `daemon/daemon_unix.go`).
@@ -80,6 +115,9 @@ pub enum InvalidResource {
     /// Outside what the kernel takes.
     #[error("CPU cfs quota can not be less than 1ms (i.e. 1000)")]
     Quota,
+    /// More than there is.
+    #[error("cpu real-time runtime cannot be higher than cpu real-time period")]
+    Realtime,
     /// Outside what the kernel takes.
     #[error("Range of blkio weight is from 10 to 1000")]
     Weight,
@@ -191,6 +229,10 @@ impl Resources {
         if quota > 0 && quota < 1_000 {
             return Err(InvalidResource::Quota);
         }
+        let (period, runtime) = (given(self.realtime_period), given(self.realtime_runtime));
+        if period != 0 && runtime > period {
+            return Err(InvalidResource::Realtime);
+        }
         Ok(())
     }
 }
@@ -287,6 +329,10 @@ mod tests {
             (r#"{"cpu_period": 999}"#, "CPU cfs period"),
             (r#"{"cpu_quota": 999}"#, "CPU cfs quota"),
             (r#"{"cpu_quota": -1}"#, ""),
+            (
+                r#"{"realtime_period": 1000, "realtime_runtime": 1001}"#,
+                "cpu real-time runtime cannot be higher",
+            ),
             (r#"{"blkio_weight": 9}"#, "Range of blkio weight"),
             (r#"{"cpuset_cpus": "0-1"}"#, ""),
             (

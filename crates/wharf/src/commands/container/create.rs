@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use wharf_engine::{Container, CreateRequest, EngineError, ErrorKind, PullRequest};
 use wharf_oci::{Platform, PlatformMatcher, Reference};
 
-use super::run_flags::{CIDFILE, CREATE_FLAGS, DISABLE_CONTENT_TRUST, PLATFORM, PULL, QUIET};
+use super::run::not_run;
+use super::run_flags::{
+    CIDFILE, CREATE_FLAGS, DISABLE_CONTENT_TRUST, KERNEL_MEMORY, PLATFORM, PULL, QUIET,
+};
 use super::run_options::create_request;
 use crate::arguments::{Command, Files, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
@@ -27,7 +30,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    let request = create_request(matches, false)?;
+    let request = create_request(matches, false).map_err(|error| not_run("create", &error))?;
     let container = create(session, matches, request)?;
     session.printer().line(&container.record.id)?;
     Ok(ExitCode::SUCCESS)
@@ -76,6 +79,10 @@ pub(super) fn create(
         other => other,
     };
     let container = created.found_by_daemon()?;
+    if matches.is_given(&KERNEL_MEMORY) {
+        let text = "WARNING: kernel memory has no limit of its own any more: --kernel-memory discarded, --memory counts it";
+        session.printer().error_line(text);
+    }
     let host = &container.record.host_config;
     if host.network_mode == "host" && !host.port_bindings.is_empty() {
         let text = "WARNING: Published ports are discarded when using host network mode";

@@ -5,6 +5,7 @@ mod commit;
 mod cp;
 mod cp_paths;
 mod create;
+mod device_options;
 mod diff;
 mod exec;
 mod export;

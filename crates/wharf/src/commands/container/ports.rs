@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use wharf_engine::PortPlace;
 use wharf_runtime::network::{PortError, parse_exposed, parse_publish};
 
+use crate::arguments::quoted;
+
 /// What `--expose` names: `80/tcp`, each port of a range by itself.
 pub(super) fn exposed(text: &str) -> anyhow::Result<Vec<String>> {
     let ports = parse_exposed(text).map_err(|error| match error {
         PortError::Container(ports) => {
-            anyhow::anyhow!("invalid range format for --expose: {ports}")
+            let why = no_port(&ports);
+            anyhow::anyhow!("invalid range format for --expose: {ports}, error: {why}")
         }
         other => other.into(),
     })?;
@@ -17,6 +20,25 @@ pub(super) fn exposed(text: &str) -> anyhow::Result<Vec<String>> {
         .iter()
         .map(|(port, protocol)| format!("{port}/{protocol}"));
     Ok(named.collect())
+}
+
+/// Why it is no port and no range of them, as Go has it.
+fn no_port(ports: &str) -> String {
+    if ports.is_empty() {
+        return "empty string specified for ports.".to_owned();
+    }
+    for part in ports.splitn(2, '-') {
+        let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if part.parse::<u16>().is_err() {
+            let why = if is_number {
+                "value out of range"
+            } else {
+                "invalid syntax"
+            };
+            return format!("strconv.ParseUint: parsing {}: {why}", quoted(part));
+        }
+    }
+    format!("invalid range specified for port: {ports}")
 }
 
 /// What `-p` asks for.
@@ -67,6 +89,9 @@ mod tests {
         }
         assert_eq!(exposed("80-81/udp").unwrap(), ["80/udp", "81/udp"]);
         let refused = exposed("x").unwrap_err().to_string();
-        assert_eq!(refused, "invalid range format for --expose: x");
+        assert_eq!(
+            refused,
+            "invalid range format for --expose: x, error: strconv.ParseUint: parsing \"x\": invalid syntax"
+        );
     }
 }

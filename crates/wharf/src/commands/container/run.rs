@@ -37,13 +37,13 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         !detached || matches.list(&ATTACH).is_empty(),
         "conflicting options: cannot specify both --attach and --detach"
     );
-    let request = create_request(matches, detached).map_err(|error| not_run(&error))?;
+    let request = create_request(matches, detached).map_err(|error| not_run("run", &error))?;
     // A container that could not be attached to is not made.
     anyhow::ensure!(
         !(request.config.tty && request.config.attach_stdin) || std::io::stdin().is_terminal(),
         "the input device is not a TTY"
     );
-    let container = create(session, matches, request).map_err(|error| not_run(&error))?;
+    let container = create(session, matches, request).map_err(|error| not_run("run", &error))?;
     if detached {
         let started = start_detached(session, &container);
         started.map_err(|error| failed_to_start(session, &container, &error))?;
@@ -145,11 +145,11 @@ pub(super) fn not_started(text: &str) -> String {
 }
 
 /// What went wrong before there was a container.
-fn not_run(error: &anyhow::Error) -> anyhow::Error {
+pub(super) fn not_run(command: &str, error: &anyhow::Error) -> anyhow::Error {
     let text = crate::exit::text(error);
     Failure {
         exit_code: NOT_RUN,
-        text: format!("wharf: {text}\n\nRun 'wharf run --help' for more information"),
+        text: format!("wharf: {text}\n\nRun 'wharf {command} --help' for more information"),
     }
     .into()
 }

@@ -1,7 +1,7 @@
 //! The options of `run` and `create`: docker's names, letters and words.
 
 use super::mount_option::parse_mount;
-use super::run_values as values;
+use super::{device_options as device, run_values as values};
 use crate::arguments::Flag;
 
 pub(super) const ADD_HOST: Flag =
@@ -16,8 +16,22 @@ pub(super) const ANNOTATION: Flag = Flag::list(
 pub(super) const ATTACH: Flag = Flag::list("attach", "Attach to STDIN, STDOUT or STDERR")
     .letter('a')
     .checked_by(values::stream);
+pub(super) const BLKIO_WEIGHT: Flag = Flag::text(
+    "blkio-weight",
+    "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)",
+)
+.takes("uint16")
+.checked_by(|text| device::weight(text).map(drop));
+pub(super) const BLKIO_WEIGHT_DEVICE: Flag = Flag::list(
+    "blkio-weight-device",
+    "Block IO weight (relative device weight)",
+)
+.default("[]")
+.checked_by(|text| device::weight_device(text).map(drop));
 pub(super) const CAP_ADD: Flag = Flag::list("cap-add", "Add Linux capabilities");
 pub(super) const CAP_DROP: Flag = Flag::list("cap-drop", "Drop Linux capabilities");
+pub(super) const CGROUP_PARENT: Flag =
+    Flag::text("cgroup-parent", "Optional parent cgroup for the container");
 pub(super) const CGROUPNS: Flag = Flag::text("cgroupns", "Cgroup namespace to use (host|private)");
 pub(super) const CIDFILE: Flag = Flag::text("cidfile", "Write the container ID to the file");
 pub(super) const CPU_PERIOD: Flag = Flag::number(
@@ -27,6 +41,14 @@ pub(super) const CPU_PERIOD: Flag = Flag::number(
 pub(super) const CPU_QUOTA: Flag = Flag::number(
     "cpu-quota",
     "Limit CPU CFS (Completely Fair Scheduler) quota",
+);
+pub(super) const CPU_RT_PERIOD: Flag = Flag::number(
+    "cpu-rt-period",
+    "Limit CPU real-time period in microseconds",
+);
+pub(super) const CPU_RT_RUNTIME: Flag = Flag::number(
+    "cpu-rt-runtime",
+    "Limit CPU real-time runtime in microseconds",
 );
 pub(super) const CPU_SHARES: Flag =
     Flag::number("cpu-shares", "CPU shares (relative weight)").letter('c');
@@ -47,6 +69,35 @@ pub(super) const DETACH_KEYS: Flag = Flag::text(
     "Override the key sequence for detaching a container",
 );
 pub(super) const DEVICE: Flag = Flag::list("device", "Add a host device to the container");
+pub(super) const DEVICE_CGROUP_RULE: Flag = Flag::list(
+    "device-cgroup-rule",
+    "Add a rule to the cgroup allowed devices list",
+)
+.checked_by(device::rule);
+pub(super) const DEVICE_READ_BPS: Flag = Flag::list(
+    "device-read-bps",
+    "Limit read rate (bytes per second) from a device",
+)
+.default("[]")
+.checked_by(|text| device::bytes_device(text).map(drop));
+pub(super) const DEVICE_READ_IOPS: Flag = Flag::list(
+    "device-read-iops",
+    "Limit read rate (IO per second) from a device",
+)
+.default("[]")
+.checked_by(|text| device::operations_device(text).map(drop));
+pub(super) const DEVICE_WRITE_BPS: Flag = Flag::list(
+    "device-write-bps",
+    "Limit write rate (bytes per second) to a device",
+)
+.default("[]")
+.checked_by(|text| device::bytes_device(text).map(drop));
+pub(super) const DEVICE_WRITE_IOPS: Flag = Flag::list(
+    "device-write-iops",
+    "Limit write rate (IO per second) to a device",
+)
+.default("[]")
+.checked_by(|text| device::operations_device(text).map(drop));
 pub(super) const DISABLE_CONTENT_TRUST: Flag =
     Flag::switch("disable-content-trust", "Skip image verification").default("true");
 pub(super) const DNS: Flag =
@@ -64,6 +115,12 @@ pub(super) const ENV: Flag = Flag::list("env", "Set environment variables")
     .checked_by(values::variable);
 pub(super) const ENV_FILE: Flag = Flag::list("env-file", "Read in a file of environment variables");
 pub(super) const EXPOSE: Flag = Flag::list("expose", "Expose a port or a range of ports");
+pub(super) const GPUS: Flag = Flag::list(
+    "gpus",
+    "GPU devices to add to the container ('all' to pass all GPUs)",
+)
+.takes("gpu-request")
+.checked_by(|text| device::gpus(text).map(drop));
 pub(super) const GROUP_ADD: Flag = Flag::list("group-add", "Add additional groups to join");
 pub(super) const HEALTH_CMD: Flag = Flag::text("health-cmd", "Command to run to check health");
 pub(super) const HEALTH_INTERVAL: Flag = Flag::text(
@@ -100,12 +157,20 @@ pub(super) const INIT: Flag = Flag::switch(
 pub(super) const INTERACTIVE: Flag =
     Flag::switch("interactive", "Keep STDIN open even if not attached").letter('i');
 pub(super) const IP: Flag = Flag::text("ip", "IPv4 address (e.g., 172.30.100.104)");
+pub(super) const IP6: Flag = Flag::text("ip6", "IPv6 address (e.g., 2001:db8::33)");
 pub(super) const IPC: Flag = Flag::text("ipc", "IPC mode to use");
+pub(super) const ISOLATION: Flag = Flag::text("isolation", "Container isolation technology");
+pub(super) const KERNEL_MEMORY: Flag = Flag::text("kernel-memory", "Kernel memory limit")
+    .takes("bytes")
+    .checked_by(|text| values::size(text).map(drop));
 pub(super) const LABEL: Flag = Flag::list("label", "Set meta data on a container")
     .letter('l')
     .checked_by(values::label);
 pub(super) const LABEL_FILE: Flag =
     Flag::list("label-file", "Read in a line delimited file of labels");
+pub(super) const LINK: Flag = Flag::list("link", "Add link to another container");
+pub(super) const LINK_LOCAL_IP: Flag =
+    Flag::list("link-local-ip", "Container IPv4/IPv6 link-local addresses");
 pub(super) const LOG_DRIVER: Flag = Flag::text("log-driver", "Logging driver for the container");
 pub(super) const LOG_OPT: Flag = Flag::list("log-opt", "Log driver options");
 pub(super) const MAC_ADDRESS: Flag = Flag::text(
@@ -125,6 +190,11 @@ pub(super) const MEMORY_SWAP: Flag = Flag::text(
 )
 .takes("bytes")
 .checked_by(|text| values::size_of_swap(text).map(drop));
+pub(super) const MEMORY_SWAPPINESS: Flag = Flag::number(
+    "memory-swappiness",
+    "Tune container memory swappiness (0 to 100)",
+)
+.default("-1");
 pub(super) const MOUNT: Flag = Flag::list("mount", "Attach a filesystem mount to the container")
     .takes("mount")
     .checked_by(|text| parse_mount(text).map(drop));
@@ -176,6 +246,7 @@ pub(super) const RM: Flag = Flag::switch(
     "rm",
     "Automatically remove the container and its associated anonymous volumes when it exits",
 );
+pub(super) const RUNTIME: Flag = Flag::text("runtime", "Runtime to use for this container");
 pub(super) const SECURITY_OPT: Flag = Flag::list("security-opt", "Security Options");
 pub(super) const SHM_SIZE: Flag = Flag::text("shm-size", "Size of /dev/shm")
     .takes("bytes")
@@ -185,6 +256,8 @@ pub(super) const SIG_PROXY: Flag =
 pub(super) const STOP_SIGNAL: Flag = Flag::text("stop-signal", "Signal to stop the container");
 pub(super) const STOP_TIMEOUT: Flag =
     Flag::number("stop-timeout", "Timeout (in seconds) to stop a container");
+pub(super) const STORAGE_OPT: Flag =
+    Flag::list("storage-opt", "Storage driver options for the container");
 pub(super) const SYSCTL: Flag = Flag::list("sysctl", "Sysctl options")
     .takes("map")
     .default("map[]")
@@ -195,11 +268,17 @@ pub(super) const ULIMIT: Flag = Flag::list("ulimit", "Ulimit options")
     .takes("ulimit")
     .default("[]")
     .checked_by(|text| values::ulimit(text).map(drop));
+pub(super) const USE_API_SOCKET: Flag = Flag::switch(
+    "use-api-socket",
+    "Bind mount Docker API socket and required auth",
+);
 pub(super) const USER: Flag =
     Flag::text("user", "Username or UID (format: <name|uid>[:<group|gid>])").letter('u');
 pub(super) const USERNS: Flag = Flag::text("userns", "User namespace to use");
 pub(super) const UTS: Flag = Flag::text("uts", "UTS namespace to use");
 pub(super) const VOLUME: Flag = Flag::list("volume", "Bind mount a volume").letter('v');
+pub(super) const VOLUME_DRIVER: Flag =
+    Flag::text("volume-driver", "Optional volume driver for the container");
 pub(super) const VOLUMES_FROM: Flag = Flag::list(
     "volumes-from",
     "Mount volumes from the specified container(s)",
@@ -207,22 +286,47 @@ pub(super) const VOLUMES_FROM: Flag = Flag::list(
 pub(super) const WORKDIR: Flag =
     Flag::text("workdir", "Working directory inside the container").letter('w');
 
+// Docker's for machines with Windows, which no help shows here.
+pub(super) const CPU_COUNT: Flag = Flag::text("cpu-count", "CPU count (Windows only)").hidden();
+pub(super) const CPU_PERCENT: Flag =
+    Flag::text("cpu-percent", "CPU percent (Windows only)").hidden();
+pub(super) const IO_MAXBANDWIDTH: Flag = Flag::text(
+    "io-maxbandwidth",
+    "Maximum IO bandwidth limit for the system drive (Windows only)",
+)
+.hidden();
+pub(super) const IO_MAXIOPS: Flag = Flag::text(
+    "io-maxiops",
+    "Maximum IOps limit for the system drive (Windows only)",
+)
+.hidden();
+
 /// Those that both have, in the order of help.
 pub(super) const CREATE_FLAGS: &[Flag] = &[
     ADD_HOST,
     ANNOTATION,
     ATTACH,
+    BLKIO_WEIGHT,
+    BLKIO_WEIGHT_DEVICE,
     CAP_ADD,
     CAP_DROP,
+    CGROUP_PARENT,
     CGROUPNS,
     CIDFILE,
     CPU_PERIOD,
     CPU_QUOTA,
+    CPU_RT_PERIOD,
+    CPU_RT_RUNTIME,
     CPU_SHARES,
     CPUS,
     CPUSET_CPUS,
     CPUSET_MEMS,
     DEVICE,
+    DEVICE_CGROUP_RULE,
+    DEVICE_READ_BPS,
+    DEVICE_READ_IOPS,
+    DEVICE_WRITE_BPS,
+    DEVICE_WRITE_IOPS,
     DISABLE_CONTENT_TRUST,
     DNS,
     DNS_OPTION,
@@ -232,6 +336,7 @@ pub(super) const CREATE_FLAGS: &[Flag] = &[
     ENV,
     ENV_FILE,
     EXPOSE,
+    GPUS,
     GROUP_ADD,
     HEALTH_CMD,
     HEALTH_INTERVAL,
@@ -243,15 +348,21 @@ pub(super) const CREATE_FLAGS: &[Flag] = &[
     INIT,
     INTERACTIVE,
     IP,
+    IP6,
     IPC,
+    ISOLATION,
+    KERNEL_MEMORY,
     LABEL,
     LABEL_FILE,
+    LINK,
+    LINK_LOCAL_IP,
     LOG_DRIVER,
     LOG_OPT,
     MAC_ADDRESS,
     MEMORY,
     MEMORY_RESERVATION,
     MEMORY_SWAP,
+    MEMORY_SWAPPINESS,
     MOUNT,
     NAME,
     NETWORK,
@@ -270,20 +381,28 @@ pub(super) const CREATE_FLAGS: &[Flag] = &[
     READ_ONLY,
     RESTART,
     RM,
+    RUNTIME,
     SECURITY_OPT,
     SHM_SIZE,
     STOP_SIGNAL,
     STOP_TIMEOUT,
+    STORAGE_OPT,
     SYSCTL,
     TMPFS,
     TTY,
     ULIMIT,
+    USE_API_SOCKET,
     USER,
     USERNS,
     UTS,
     VOLUME,
+    VOLUME_DRIVER,
     VOLUMES_FROM,
     WORKDIR,
+    CPU_COUNT,
+    CPU_PERCENT,
+    IO_MAXBANDWIDTH,
+    IO_MAXIOPS,
 ];
 
 /// Those of `run`.
@@ -291,12 +410,17 @@ pub(super) const RUN_FLAGS: &[Flag] = &[
     ADD_HOST,
     ANNOTATION,
     ATTACH,
+    BLKIO_WEIGHT,
+    BLKIO_WEIGHT_DEVICE,
     CAP_ADD,
     CAP_DROP,
+    CGROUP_PARENT,
     CGROUPNS,
     CIDFILE,
     CPU_PERIOD,
     CPU_QUOTA,
+    CPU_RT_PERIOD,
+    CPU_RT_RUNTIME,
     CPU_SHARES,
     CPUS,
     CPUSET_CPUS,
@@ -304,6 +428,11 @@ pub(super) const RUN_FLAGS: &[Flag] = &[
     DETACH,
     DETACH_KEYS,
     DEVICE,
+    DEVICE_CGROUP_RULE,
+    DEVICE_READ_BPS,
+    DEVICE_READ_IOPS,
+    DEVICE_WRITE_BPS,
+    DEVICE_WRITE_IOPS,
     DISABLE_CONTENT_TRUST,
     DNS,
     DNS_OPTION,
@@ -313,6 +442,7 @@ pub(super) const RUN_FLAGS: &[Flag] = &[
     ENV,
     ENV_FILE,
     EXPOSE,
+    GPUS,
     GROUP_ADD,
     HEALTH_CMD,
     HEALTH_INTERVAL,
@@ -324,15 +454,21 @@ pub(super) const RUN_FLAGS: &[Flag] = &[
     INIT,
     INTERACTIVE,
     IP,
+    IP6,
     IPC,
+    ISOLATION,
+    KERNEL_MEMORY,
     LABEL,
     LABEL_FILE,
+    LINK,
+    LINK_LOCAL_IP,
     LOG_DRIVER,
     LOG_OPT,
     MAC_ADDRESS,
     MEMORY,
     MEMORY_RESERVATION,
     MEMORY_SWAP,
+    MEMORY_SWAPPINESS,
     MOUNT,
     NAME,
     NETWORK,
@@ -351,19 +487,27 @@ pub(super) const RUN_FLAGS: &[Flag] = &[
     READ_ONLY,
     RESTART,
     RM,
+    RUNTIME,
     SECURITY_OPT,
     SHM_SIZE,
     SIG_PROXY,
     STOP_SIGNAL,
     STOP_TIMEOUT,
+    STORAGE_OPT,
     SYSCTL,
     TMPFS,
     TTY,
     ULIMIT,
+    USE_API_SOCKET,
     USER,
     USERNS,
     UTS,
     VOLUME,
+    VOLUME_DRIVER,
     VOLUMES_FROM,
     WORKDIR,
+    CPU_COUNT,
+    CPU_PERCENT,
+    IO_MAXBANDWIDTH,
+    IO_MAXIOPS,
 ];

@@ -8,6 +8,7 @@ use wharf_engine::{
 };
 use wharf_oci::HealthConfig;
 
+use super::device_options::with_devices;
 use super::mount_option::parse_mount;
 use super::{run_flags as flags, run_values as values};
 use crate::arguments::{Flag, Matches, quoted};
@@ -18,14 +19,18 @@ const FILE_LIMIT_BYTES: u64 = 4 << 20;
 
 /// What the options and arguments ask for. `detached` containers take no input from whoever runs them.
 pub(super) fn create_request(matches: &Matches, detached: bool) -> anyhow::Result<CreateRequest> {
+    refuse_what_is_not_here(matches)?;
     let (network_mode, networks) = super::network_options::networks(matches)?;
     Ok(CreateRequest {
         name: matches.some_text(&flags::NAME).map(str::to_owned),
         config: config(matches, detached)?,
-        host_config: HostConfig {
-            network_mode,
-            ..host_config(matches)?
-        },
+        host_config: with_devices(
+            HostConfig {
+                network_mode,
+                ..host_config(matches)?
+            },
+            matches,
+        )?,
         networks,
         platform: None,
     })
@@ -99,6 +104,7 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         port_bindings: super::ports::bindings(matches.list(&flags::PUBLISH))?,
         restart_policy,
         auto_remove: matches.is_set(&flags::RM),
+        volume_driver: text(&flags::VOLUME_DRIVER),
         volumes_from: some(&flags::VOLUMES_FROM),
         cap_add: some(&flags::CAP_ADD),
         cap_drop: some(&flags::CAP_DROP),
@@ -116,6 +122,10 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         security_opt: security_options(matches)?,
         tmpfs: temporary(matches),
         uts_mode: text(&flags::UTS),
+        userns_mode: text(&flags::USERNS),
+        runtime: text(&flags::RUNTIME),
+        isolation: text(&flags::ISOLATION),
+        cgroup_parent: text(&flags::CGROUP_PARENT),
         shm_size: value_of(matches, &flags::SHM_SIZE, values::size)?,
         sysctls: pairs(matches.list(&flags::SYSCTL)),
         oom_score_adj: i32::try_from(matches.number(&flags::OOM_SCORE_ADJ)).unwrap_or(i32::MAX),
@@ -124,11 +134,14 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         nano_cpus: nano_cpus(matches)?,
         cpu_period: matches.number(&flags::CPU_PERIOD),
         cpu_quota: matches.number(&flags::CPU_QUOTA),
+        cpu_realtime_period: matches.number(&flags::CPU_RT_PERIOD),
+        cpu_realtime_runtime: matches.number(&flags::CPU_RT_RUNTIME),
         cpuset_cpus: text(&flags::CPUSET_CPUS),
         cpuset_mems: text(&flags::CPUSET_MEMS),
         devices: devices(matches.list(&flags::DEVICE))?,
         memory_reservation: value_of(matches, &flags::MEMORY_RESERVATION, values::size)?,
         memory_swap: value_of(matches, &flags::MEMORY_SWAP, values::size_of_swap)?,
+        memory_swappiness: swappiness(matches)?,
         oom_kill_disable: matches.is_set(&flags::OOM_KILL_DISABLE).then_some(true),
         init: matches
             .is_given(&flags::INIT)
@@ -139,7 +152,65 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         annotations: pairs(matches.list(&flags::ANNOTATION)),
         masked_paths: None,
         readonly_paths: None,
+        // By `with_devices`.
+        ..HostConfig::default()
     })
+}
+
+/// Options of Docker's that mean nothing here, with the reason.
+fn refuse_what_is_not_here(matches: &Matches) -> anyhow::Result<()> {
+    let windows = [
+        &flags::CPU_COUNT,
+        &flags::CPU_PERCENT,
+        &flags::IO_MAXBANDWIDTH,
+        &flags::IO_MAXIOPS,
+    ];
+    for flag in windows {
+        anyhow::ensure!(
+            !matches.is_given(flag),
+            "--{} is only supported on Windows",
+            flag.name
+        );
+    }
+    for option in matches.list(&flags::STORAGE_OPT) {
+        anyhow::ensure!(option.contains('='), "invalid storage option");
+    }
+    let reasons = [
+        (
+            &flags::LINK,
+            "put both containers in a network of `wharf network create`, where they find each other by name",
+        ),
+        (
+            &flags::LINK_LOCAL_IP,
+            "give an address of the network with --ip or --ip6",
+        ),
+        (
+            &flags::STORAGE_OPT,
+            "what a container writes has no limit of its own; a tmpfs (--tmpfs /path:size=64m) has one",
+        ),
+        (
+            &flags::USE_API_SOCKET,
+            "there is no daemon, and no socket of one",
+        ),
+    ];
+    for (flag, reason) in reasons {
+        anyhow::ensure!(
+            !matches.is_given(flag),
+            "--{} is not supported: {reason}",
+            flag.name
+        );
+    }
+    Ok(())
+}
+
+/// Nothing where nobody says it, which is -1.
+fn swappiness(matches: &Matches) -> anyhow::Result<Option<i64>> {
+    let swappiness = matches.number(&flags::MEMORY_SWAPPINESS);
+    anyhow::ensure!(
+        (-1..=100).contains(&swappiness),
+        "invalid value: {swappiness}. Valid memory swappiness range is 0-100"
+    );
+    Ok(Some(swappiness).filter(|swappiness| *swappiness >= 0))
 }
 
 /// Modes that Docker's client looks at itself.

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use wharf_engine::UpdateRequest;
 
+use super::device_options::weight;
 use super::run_flags::{
-    CPU_PERIOD, CPU_QUOTA, CPU_SHARES, CPUS, CPUSET_CPUS, CPUSET_MEMS, MEMORY, MEMORY_RESERVATION,
-    PIDS_LIMIT,
+    BLKIO_WEIGHT, CPU_PERIOD, CPU_QUOTA, CPU_RT_PERIOD, CPU_RT_RUNTIME, CPU_SHARES, CPUS,
+    CPUSET_CPUS, CPUSET_MEMS, MEMORY, MEMORY_RESERVATION, PIDS_LIMIT,
 };
 use super::run_options::{restart_policy, value_of};
 use super::run_values::{nano_cpus, size, size_of_swap};
@@ -23,8 +24,11 @@ const MEMORY_SWAP: Flag = Flag::text(
 const RESTART: Flag = Flag::text("restart", "Restart policy to apply when a container exits");
 
 const FLAGS: &[Flag] = &[
+    BLKIO_WEIGHT,
     CPU_PERIOD,
     CPU_QUOTA,
+    CPU_RT_PERIOD,
+    CPU_RT_RUNTIME,
     CPU_SHARES,
     CPUS,
     CPUSET_CPUS,
@@ -81,6 +85,12 @@ fn request(matches: &Matches) -> anyhow::Result<UpdateRequest> {
         cpuset_cpus: text(&CPUSET_CPUS),
         cpuset_mems: text(&CPUSET_MEMS),
         pids_limit: number(&PIDS_LIMIT),
+        blkio_weight: matches
+            .is_given(&BLKIO_WEIGHT)
+            .then(|| value_of(matches, &BLKIO_WEIGHT, weight))
+            .transpose()?,
+        cpu_realtime_period: number(&CPU_RT_PERIOD),
+        cpu_realtime_runtime: number(&CPU_RT_RUNTIME),
         restart: restart.map(restart_policy).transpose()?,
     })
 }
