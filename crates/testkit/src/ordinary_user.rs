@@ -9,6 +9,9 @@ use crate::sandbox::Sandbox;
 
 /// `nobody` everywhere.
 const NOBODY: u32 = 65_534;
+/// A `/dev/net/tun` of one's own that everybody may open.
+const WITH_TUNNEL: &str = "mount -t tmpfs tunnel /dev/net && mknod -m 666 /dev/net/tun c 10 200 \
+    && : </dev/net/tun && exec \"$@\"";
 /// A system of its own in which `/etc` has two files that the machine may not have, without a change of the machine's.
 const WITH_RANGES: &str = "ranges=$1; shift; \
     mount -t overlay -o lowerdir=\"$ranges\":/etc overlay /etc && exec \"$@\"";
@@ -18,12 +21,29 @@ const WITH_RANGES: &str = "ranges=$1; shift; \
 pub struct OrdinaryUser {
     /// The folder with `subuid` and `subgid`, for a user who has subordinate ids.
     ranges: Option<PathBuf>,
+    tunnel: bool,
 }
 
 impl OrdinaryUser {
     /// Somebody with one id.
     pub fn with_one_id() -> Self {
-        Self { ranges: None }
+        Self {
+            ranges: None,
+            tunnel: false,
+        }
+    }
+
+    /// The same user, who may open `/dev/net/tun`. `None`, said aloud, where nobody may.
+    pub fn with_tunnel(self, sandbox: &Sandbox) -> Option<Self> {
+        let user = Self {
+            tunnel: true,
+            ..self
+        };
+        if !running_as_root() || user.program(sandbox, "true").run().code != 0 {
+            skip("/dev/net/tun cannot be given to an ordinary user here");
+            return None;
+        }
+        Some(user)
     }
 
     /// Somebody with the ids 1 to 65536 besides: the machine's from `first` on. `None`, said aloud, where that cannot be.
@@ -43,6 +63,7 @@ impl OrdinaryUser {
         }
         let user = Self {
             ranges: Some(folder),
+            tunnel: false,
         };
         let tried = user.program(sandbox, "cat").arg("/etc/subuid").run();
         if tried.code != 0 {
@@ -67,16 +88,22 @@ impl OrdinaryUser {
             "--inh-caps=-all",
             "--",
         ];
-        match &self.ranges {
-            None => sandbox.program("setpriv").args(become_nobody),
-            Some(ranges) => sandbox
-                .program("unshare")
-                .args(["--mount", "sh", "-c", WITH_RANGES, "sh"])
-                .arg(ranges)
-                .arg("setpriv")
-                .args(become_nobody),
+        let mut words: Vec<&OsStr> = Vec::new();
+        if self.ranges.is_some() || self.tunnel {
+            words.extend(["unshare", "--mount"].map(OsStr::new));
         }
-        .arg(program)
+        if let Some(ranges) = &self.ranges {
+            words.extend(["sh", "-c", WITH_RANGES, "sh"].map(OsStr::new));
+            words.push(ranges.as_os_str());
+        }
+        if self.tunnel {
+            words.extend(["sh", "-c", WITH_TUNNEL, "sh"].map(OsStr::new));
+        }
+        words.push(OsStr::new("setpriv"));
+        words.extend(become_nobody.map(OsStr::new));
+        words.push(program.as_ref());
+        let (first, others) = words.split_first().expect("there is one");
+        sandbox.program(first).args(others)
     }
 
     /// Gives something with all that is in it to this user; modes stay as they are.

@@ -26,6 +26,8 @@ pub enum Peer {
     OpenSsl,
     /// The statically linked `BusyBox`.
     Busybox,
+    /// Slirp4netns, an ordinary user's network.
+    Slirp4netns,
     /// Strace, which ends programs at a call of one's choice.
     Strace,
 }
@@ -44,6 +46,7 @@ impl Peer {
             Self::Git => "git",
             Self::OpenSsl => "openssl",
             Self::Busybox => "busybox",
+            Self::Slirp4netns => "slirp4netns",
             Self::Strace => "strace",
         }
     }

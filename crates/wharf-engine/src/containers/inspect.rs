@@ -244,7 +244,9 @@ fn network_settings(container: &Container, places: &[ContainerNetwork]) -> Value
 
 /// Address, its length, gateway and hardware address: empty, as Docker has it of a container that does not run.
 fn shown(place: Option<&ContainerNetwork>) -> (String, u8, String, String) {
-    place.map_or_else(Default::default, |place| {
+    // With pasta it has the machine's addresses, and none of its own.
+    let own = place.filter(|place| !place.address.is_unspecified());
+    own.map_or_else(Default::default, |place| {
         (
             place.address.to_string(),
             place.prefix_length,

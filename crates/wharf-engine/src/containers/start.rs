@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Pid;
 use wharf_images::UserKind;
 use wharf_runtime::cgroups::{Cgroup, Hierarchies};
+use wharf_runtime::network::UserNetworkTool;
 use wharf_runtime::{
     Capability, CapabilitySet, ContainerFolder, HostError, MonitorClient, MonitorClientError,
     MonitorError, MonitorHost, MonitorOrder, NamespaceChoice, OwnProgram, run_monitor,
@@ -173,8 +174,11 @@ impl MonitorHost for Host<'_> {
             .keys()
             .any(|name| name != "host" && name != "none");
         if on_bridge && order.spec.namespaces.user.is_some() {
-            match UserPlace::find(self.record) {
-                Ok(place) => self.network = Some(Network::User(place)),
+            match UserNetworkTool::find() {
+                Ok(tool) => {
+                    let place = UserPlace::new(tool, self.record, &folder)?;
+                    self.network = Some(Network::User(place));
+                }
                 Err(why) => {
                     order.spec.namespaces.network = NamespaceChoice::Host;
                     let text =

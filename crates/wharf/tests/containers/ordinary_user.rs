@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use testkit::{OrdinaryUser, ProgramCommand, Sandbox, skip};
+use testkit::{OrdinaryUser, Peer, ProgramCommand, Sandbox, skip};
 
 use crate::fixture::Containers;
 
@@ -288,4 +288,53 @@ fn an_ordinary_user_runs_containers() {
         .run()
         .success();
     wharf(sandbox, &["rm", "one"]).run().success();
+}
+
+#[test]
+fn privileged_an_ordinary_user_publishes_ports() {
+    let user = OrdinaryUser::with_one_id();
+    let Some(containers) = sandbox_of(&user) else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    // pasta, where it is installed, is taken instead.
+    if Peer::Slirp4netns.installed().is_none() {
+        return;
+    }
+    let Some(user) = user.with_tunnel(sandbox) else {
+        return;
+    };
+    let wharf = |words: &[&str]| user.program(sandbox, sandbox.wharf_binary()).args(words);
+    let prints = |words: &[&str]| wharf(words).run().success().text();
+    let archive = sandbox.work().join("busybox.tar");
+    wharf(&["import"])
+        .arg(archive)
+        .arg("busybox")
+        .run()
+        .success();
+    let script = "echo from inside > /data/index.html; httpd -f -p 80 -h /data";
+    let run = [
+        "run",
+        "--detach",
+        "--name",
+        "one",
+        "--publish",
+        "127.0.0.1::80",
+    ];
+    prints(&[&run[..], &["busybox", "sh", "-c", script]].concat());
+    let port = prints(&["port", "one", "80"]);
+    let listed = prints(&["ps", "--format", "{{.Ports}}"]);
+    assert_eq!(listed, format!("{}->80/tcp\n", port.trim()));
+    let address = port.trim();
+    // The program's server may come up a moment later.
+    let ask = "until wget -qO- http://127.0.0.1/; do :; done";
+    prints(&["exec", "one", "sh", "-c", ask]);
+    let answer = testkit::http_request(address, "GET", "/index.html", &[], &[]);
+    assert_eq!(answer.body, b"from inside\n");
+    // Who has a port keeps it, and who wants it hears so.
+    let wanted = format!("{address}:80");
+    let refused = wharf(&["run", "--publish", &wanted, "busybox", "true"]);
+    let said = refused.run().exits_with(125).error_text();
+    assert!(said.contains("address already in use"), "{said}");
+    prints(&["rm", "--force", "one"]);
 }

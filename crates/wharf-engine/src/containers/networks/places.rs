@@ -15,6 +15,7 @@ use super::connect::{EndpointConfig, parse_hardware_address};
 use super::create::{default_bridge, found, is_machines};
 use super::file::{self, Network, NetworkPlace, NetworksFile};
 use super::names::{ServerOrder, write_names};
+use super::user_place::told_place;
 use crate::containers::names::new_id;
 use crate::containers::record::{ContainerRecord, short};
 use crate::engine::Engine;
@@ -155,6 +156,11 @@ impl Engine {
 
     /// Where the container is, while it runs; that through which it reaches the world first.
     pub fn container_networks(&self, id: &str) -> Result<Vec<ContainerNetwork>, EngineError> {
+        if self.settings().caller.is_some() {
+            return Ok(told_place(&self.container_folder(id))?
+                .into_iter()
+                .collect());
+        }
         let read = file::read(&file::path(self))
             .map_err(|error| EngineError::new(ErrorKind::Internal, error))?;
         let mut places: Vec<(bool, ContainerNetwork)> = Vec::new();

@@ -147,6 +147,11 @@ impl UserNetworkTool {
         }
     }
 
+    /// Whether it can lead a port of this address to a container: slirp4netns listens at no address of IPv6.
+    pub fn can_publish(&self, port: &TakenPort) -> bool {
+        matches!(self, Self::Pasta(_)) || port.host_ip.is_ipv4()
+    }
+
     fn start_pasta(
         &self,
         path: &Path,
