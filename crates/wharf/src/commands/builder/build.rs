@@ -97,7 +97,12 @@ const RM: Flag = Flag::switch(
 
 pub(crate) const COMMAND: Command = Command {
     name: "build",
-    spellings: &["wharf build", "wharf builder build", "wharf buildx build"],
+    spellings: &[
+        "wharf image build",
+        "wharf build",
+        "wharf builder build",
+        "wharf buildx build",
+    ],
     synopsis: "[OPTIONS] PATH | URL | -",
     summary: "Build an image from a Dockerfile",
     description: "Build an image from a Dockerfile.\n\

@@ -1,6 +1,7 @@
 //! `wharf image`.
 
 use crate::arguments::Command;
+use crate::commands::builder::build;
 
 use super::{
     history, import, inspect, list, load, mount, prune, pull, push, remove, save, tag, unmount,
@@ -10,6 +11,7 @@ pub(crate) const COMMAND: Command = Command {
     name: "image",
     summary: "Manage images",
     subcommands: &[
+        build::COMMAND,
         history::COMMAND,
         import::COMMAND,
         inspect::COMMAND,
