@@ -105,6 +105,12 @@ impl MonitorClient {
         self.answer()
     }
 
+    /// Leads the container's published ports to another address of it.
+    pub fn lead_ports(&mut self, address: std::net::Ipv4Addr) -> Result<(), MonitorClientError> {
+        self.send(&Request::LeadPorts { address })?;
+        self.answer()
+    }
+
     /// Changes when the container is started again.
     pub fn set_restart(&mut self, policy: RestartPolicy) -> Result<(), MonitorClientError> {
         self.send(&Request::SetRestart { policy })?;

@@ -69,6 +69,11 @@ pub(crate) enum Request {
     Pause,
     /// Let it go on. Answered by `Done`.
     Unpause,
+    /// Lead its published ports to this address from now on: its networks have changed. Answered by `Done`.
+    LeadPorts {
+        /// The container's address.
+        address: std::net::Ipv4Addr,
+    },
     /// Take these settings for its next end.
     SetRestart {
         /// When it is started again.

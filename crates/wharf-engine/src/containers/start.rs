@@ -252,6 +252,14 @@ impl MonitorHost for Host<'_> {
         done.map_err(|error| error.to_string())
     }
 
+    fn lead_ports(&mut self, address: std::net::Ipv4Addr) -> Result<(), String> {
+        match &self.network {
+            Some(Network::Bridge(connected)) => connected.lead_ports(address),
+            _ => Ok(()),
+        }
+        .map_err(|error| error.to_string())
+    }
+
     fn changed(&mut self, running: bool) {
         let changed = self
             .engine

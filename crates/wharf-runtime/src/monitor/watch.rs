@@ -54,6 +54,9 @@ pub trait MonitorHost {
     /// Holds all its processes, or lets them go on.
     fn hold(&mut self, held: bool) -> Result<(), String>;
 
+    /// Leads published ports to another address of the container.
+    fn lead_ports(&mut self, address: std::net::Ipv4Addr) -> Result<(), String>;
+
     /// It runs now, or has ended.
     fn changed(&mut self, running: bool);
 
@@ -378,6 +381,10 @@ impl<'a> Monitor<'a> {
             }
             Request::Pause => Some(self.answer_hold(true)),
             Request::Unpause => Some(self.answer_hold(false)),
+            Request::LeadPorts { address } => Some(match self.host.lead_ports(address) {
+                Ok(()) => Reply::Done,
+                Err(text) => Reply::Refused { text },
+            }),
             Request::SetRestart { policy } => {
                 self.order.restart = policy;
                 Some(Reply::Done)

@@ -333,6 +333,64 @@ fn privileged_a_container_of_the_default_network_comes_into_another() {
     containers.prints(["rm", "-f", "one", "two", "three"]);
 }
 
+#[test]
+fn privileged_ports_follow_the_way_out() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    made(&containers, "red", &["--subnet", &subnet(41)]);
+    made(&containers, "blue", &["--subnet", &subnet(42)]);
+    let run = ["run", "-d", "--name", "one", "--network", "red"];
+    let ports = ["-p", "127.0.0.1::80", "-p", "81", "busybox", "sh", "-c"];
+    let serve = "echo it > /index.html; httpd -p 80 -h /; httpd -p 81 -h /; exec sleep 1000";
+    containers.prints([&run[..], &ports, &[serve]].concat());
+    containers.prints(["network", "connect", "blue", "one"]);
+    let port = |number: &str| containers.prints(["port", "one", number]);
+    let loopback = port("80");
+    let anywhere = port("81");
+    let anywhere = anywhere.lines().next().unwrap_or_default();
+    let number = anywhere.rsplit(':').next().unwrap_or_default();
+    // From the machine by the proxy, from elsewhere by the rules: another container asks a gateway.
+    let asks = |address: &str| {
+        let script = format!("wget -q -O - http://{address}/index.html || echo nothing");
+        containers.shell(&["--network", "host"], &script)
+    };
+    let asks_from_outside = || {
+        let script = format!("wget -q -O - http://10.213.43.1:{number}/index.html");
+        containers.shell(&["--network", "green"], &script)
+    };
+    made(&containers, "green", &["--subnet", &subnet(43)]);
+    let is_served = || {
+        let answered = is_soon(|| asks(&loopback) == "it");
+        assert!(answered, "{loopback}");
+        assert_eq!(asks_from_outside(), "it");
+        assert_eq!(port("80"), loopback);
+    };
+    is_served();
+    containers.prints(["network", "disconnect", "red", "one"]);
+    is_served();
+    // Without a way out nobody comes in; the ports stay the container's.
+    containers.prints(["network", "disconnect", "blue", "one"]);
+    assert_eq!(asks(&loopback), "nothing");
+    containers.prints(["network", "connect", "red", "one"]);
+    is_served();
+    containers.prints(["rm", "-f", "one"]);
+    let path = containers.sandbox.root().join("networks/networks.json");
+    let state = std::fs::read_to_string(path).unwrap();
+    assert!(!state.contains("parked_ports"), "{state}");
+}
+
+/// Whether that becomes true before a test has waited for too long.
+fn is_soon(is_true: impl Fn() -> bool) -> bool {
+    for _ in 0..100 {
+        if is_true() {
+            return true;
+        }
+        crate::life::pause();
+    }
+    false
+}
+
 /// What dockerd would find.
 const MISTAKES: [(&[&str], &str); 19] = [
     (

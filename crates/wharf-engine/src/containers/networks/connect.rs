@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
-use wharf_runtime::HostError;
 use wharf_runtime::network::{Firewall, NetworkNamespace};
+use wharf_runtime::{HostError, MonitorClient, MonitorClientError};
 use wharf_transfer::ErrorKind;
 
 use super::create::found;
@@ -115,16 +115,41 @@ impl Engine {
         }
         endpoints.insert(network.name.clone(), config.clone());
         record.networks = Some(endpoints);
+        let mut led = None;
         if let Some(process) = state.process.and_then(Pid::from_raw)
             && state.status.is_alive()
         {
             let connected = self.connect_running(&mut file, &network, &record, config, process);
-            connected.map_err(|error| EngineError::new(ErrorKind::Internal, error))?;
+            led = connected.map_err(|error| EngineError::new(ErrorKind::Internal, error))?;
         }
         let folder = self.container_folder(&record.id);
-        folder.write(RECORD_FILE, &record).map_err(classify)
+        folder.write(RECORD_FILE, &record).map_err(classify)?;
+        // A monitor whose container ends waits for the file.
+        drop(file);
+        self.lead_ports(&record, led)
     }
 
+    /// Tells the container's monitor where its ports lead to from now on.
+    fn lead_ports(
+        &self,
+        record: &ContainerRecord,
+        address: Option<Ipv4Addr>,
+    ) -> Result<(), EngineError> {
+        let Some(address) = address else {
+            return Ok(());
+        };
+        let monitor = MonitorClient::connect(&self.container_folder(&record.id));
+        match monitor.map_err(classify)? {
+            Some(mut monitor) => match monitor.lead_ports(address) {
+                // It ended meanwhile.
+                Err(MonitorClientError::Gone(_)) => Ok(()),
+                other => other.map_err(classify),
+            },
+            None => Ok(()),
+        }
+    }
+
+    /// Connects it now. The address to which its ports lead from now on, if that has changed.
     fn connect_running(
         &self,
         file: &mut NetworksFile,
@@ -132,12 +157,17 @@ impl Engine {
         record: &ContainerRecord,
         config: &EndpointConfig,
         process: Pid,
-    ) -> Result<(), HostError> {
+    ) -> Result<Option<Ipv4Addr>, HostError> {
         let number = free_device(&file.state, &record.id);
         let mut place = new_place(file, self, &network.id, record, config, number)?;
         let has_way_out =
             places_of(&file.state, &record.id).any(|(_, place)| place.endpoint.default_route);
         place.endpoint.default_route = !has_way_out && !network.internal;
+        if place.endpoint.default_route
+            && let Some(ports) = file.state.parked_ports.remove(&record.id)
+        {
+            place.ports = ports;
+        }
         let id = network.id.clone();
         let network = file.network(&id)?;
         let bridge = network.bridge.clone().ok_or("the network has no bridge")?;
@@ -149,9 +179,11 @@ impl Engine {
             NetworkNamespace::of_process(process.as_raw_nonzero().get().unsigned_abs())?;
         if let Err(error) = bridge.connect(&place.endpoint, &namespace) {
             file.network(&id)?.places.remove(&record.id);
+            file.park(&record.id, place.ports);
             file.save()?;
             return Err(error.into());
         }
+        Firewall::find().publish(&bridge, &place.published())?;
         let folder = self.container_folder(&record.id);
         add_own_host(record, &folder, place.endpoint.address)?;
         if !place.names.is_empty() && file.state.name_servers.insert(record.id.clone()) {
@@ -159,7 +191,7 @@ impl Engine {
             use_name_server(record, &folder)?;
             self.server_order(record).start(process)?;
         }
-        Ok(())
+        Ok((!place.ports.is_empty()).then_some(place.endpoint.address))
     }
 
     /// Disconnects a container from a network: at once if it runs. With `force` it does not matter whether the network is there.
@@ -197,14 +229,17 @@ impl Engine {
             return Err(failure(ErrorKind::Denied, text));
         }
         record.networks = Some(endpoints);
+        let mut led = None;
         if let Some(network) = &network {
             let process = state.process.and_then(Pid::from_raw);
             let process = process.filter(|_| state.status.is_alive());
             let gone = disconnect_place(&mut file, network, &record, process);
-            gone.map_err(|error| EngineError::new(ErrorKind::Internal, error))?;
+            led = gone.map_err(|error| EngineError::new(ErrorKind::Internal, error))?;
         }
         let folder = self.container_folder(&record.id);
-        folder.write(RECORD_FILE, &record).map_err(classify)
+        folder.write(RECORD_FILE, &record).map_err(classify)?;
+        drop(file);
+        self.lead_ports(&record, led)
     }
 
     /// A container that is called otherwise is found by its new name.
@@ -249,37 +284,47 @@ fn free_device(networks: &Networks, id: &str) -> usize {
     free.unwrap_or(used.len())
 }
 
-/// Takes a place back while the container runs; another network that leads out becomes its way out.
+/// Takes a place back while the container runs; another network that leads out becomes its way out, with its ports. The address to
+/// which those lead from now on.
 fn disconnect_place(
     file: &mut NetworksFile,
     network: &Network,
     record: &ContainerRecord,
     process: Option<Pid>,
-) -> Result<(), HostError> {
+) -> Result<Option<Ipv4Addr>, HostError> {
     let firewall = Firewall::find();
     let (Some(bridge), Some(place)) = (&network.bridge, network.places.get(&record.id)) else {
-        return Ok(());
+        return Ok(None);
     };
     place.undo(bridge, &firewall)?;
     file.network(&network.id)?.places.remove(&record.id);
-    if let Some(process) = process.filter(|_| place.endpoint.default_route) {
-        let other = places_of(&file.state, &record.id)
-            .filter(|(network, _)| !network.internal)
-            .map(|(network, place)| (network.name.clone(), network.id.clone(), place.clone()))
-            .min_by(|(a, ..), (b, ..)| a.cmp(b));
-        if let Some((_, id, place)) = other {
-            let number = process.as_raw_nonzero().get().unsigned_abs();
-            let namespace = NetworkNamespace::of_process(number)?;
-            let network = file.network(&id)?;
-            if let Some(bridge) = &network.bridge {
-                bridge.lead_out(&place.endpoint, &namespace)?;
-            }
-            if let Some(place) = network.places.get_mut(&record.id) {
-                place.endpoint.default_route = true;
-            }
-        }
-    }
-    file.save()
+    let Some(process) = process.filter(|_| place.endpoint.default_route) else {
+        file.save()?;
+        return Ok(None);
+    };
+    let other = places_of(&file.state, &record.id)
+        .filter(|(network, _)| !network.internal)
+        .map(|(network, _)| (network.name.clone(), network.id.clone()))
+        .min();
+    let Some((_, id)) = other else {
+        file.park(&record.id, place.ports.clone());
+        file.save()?;
+        return Ok(None);
+    };
+    let number = process.as_raw_nonzero().get().unsigned_abs();
+    let namespace = NetworkNamespace::of_process(number)?;
+    let network = file.network(&id)?;
+    let bridge = network.bridge.clone().ok_or("the network has no bridge")?;
+    let known = network.places.get_mut(&record.id);
+    let next = known.ok_or("the container has no place in the network")?;
+    next.endpoint.default_route = true;
+    next.ports.clone_from(&place.ports);
+    let next = next.clone();
+    // Written down first, as every place is.
+    file.save()?;
+    bridge.lead_out(&next.endpoint, &namespace)?;
+    firewall.publish(&bridge, &next.published())?;
+    Ok((!next.ports.is_empty()).then_some(next.endpoint.address))
 }
 
 /// Which networks cannot be joined later, in Docker's words.

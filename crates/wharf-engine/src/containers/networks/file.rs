@@ -35,6 +35,9 @@ pub(super) struct Networks {
     /// Containers that have a name server.
     #[serde(default)]
     pub(super) name_servers: BTreeSet<String>,
+    /// Ports of containers, by ID, that are held and lead nowhere: no network of theirs leads out now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) parked_ports: BTreeMap<String, Vec<TakenPort>>,
 }
 
 /// A network.
@@ -197,6 +200,7 @@ fn from_first(bytes: &[u8]) -> Result<Networks, HostError> {
         format: NETWORKS_FORMAT,
         networks,
         name_servers: BTreeSet::new(),
+        parked_ports: BTreeMap::new(),
     })
 }
 
@@ -243,6 +247,7 @@ impl NetworksFile {
                 format: NETWORKS_FORMAT,
                 networks: predefined(engine.settings().clock.now())?,
                 name_servers: BTreeSet::new(),
+                parked_ports: BTreeMap::new(),
             },
         };
         let is_new = !path.exists();
@@ -267,6 +272,13 @@ impl NetworksFile {
     pub(super) fn choose_alone(&mut self) {
         // Where there is no such folder, two stores may choose the same at the same instant, and one of them finds out.
         self.choosing = FileLock::acquire(Path::new(CHOOSING)).ok();
+    }
+
+    /// Remembers the ports of a container that no network of its leads out for.
+    pub(super) fn park(&mut self, container: &str, ports: Vec<TakenPort>) {
+        if !ports.is_empty() {
+            self.state.parked_ports.insert(container.to_owned(), ports);
+        }
     }
 
     /// The network with that whole ID.
@@ -306,6 +318,7 @@ impl NetworksFile {
                 false
             });
         }
+        self.state.parked_ports.retain(|id, _| is_watched(id));
         let servers = &mut self.state.name_servers;
         let before = servers.len();
         servers.retain(|id| is_watched(id));

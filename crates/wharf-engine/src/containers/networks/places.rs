@@ -116,6 +116,7 @@ impl Engine {
         let firewall = Firewall::find();
         let machines = is_machines(&self.settings().root);
         file.state.name_servers.remove(id);
+        file.state.parked_ports.remove(id);
         for network in file.state.networks.values_mut() {
             let Some(bridge) = network.bridge.clone() else {
                 continue;
@@ -206,6 +207,14 @@ impl Connected {
             server.start(process)?;
         }
         Ok(())
+    }
+
+    /// Leads its ports to another of its addresses.
+    pub(in crate::containers) fn lead_ports(&self, address: Ipv4Addr) -> std::io::Result<()> {
+        match &self.proxy {
+            Some(proxy) => proxy.lead_to(address),
+            None => Ok(()),
+        }
     }
 }
 

@@ -14,16 +14,16 @@ use crate::sys::{self, CloneFlags, Forked};
 /// A proxy that serves until this is dropped.
 #[derive(Debug)]
 pub struct ProxyProcess {
-    _stop: OwnedFd,
+    told: OwnedFd,
 }
 
 impl ProxyProcess {
     /// Starts it: only a process with one thread can, and it reaps the child in its own time. The ports are the child's then.
     pub fn start(ports: Vec<HeldPort>, container: Ipv4Addr) -> io::Result<Self> {
-        let (read, stop) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (read, told) = pipe_with(PipeFlags::CLOEXEC)?;
         match sys::fork(CloneFlags::default())? {
             Forked::Child => {
-                drop(stop);
+                drop(told);
                 let served = rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
                     .map_err(io::Error::from)
                     .and_then(|()| sys::restore_signals())
@@ -32,8 +32,14 @@ impl ProxyProcess {
             }
             Forked::Parent { .. } => {
                 drop((ports, read));
-                Ok(Self { _stop: stop })
+                Ok(Self { told })
             }
         }
+    }
+
+    /// Leads to another address of the container from now on. What is connected stays where it is.
+    pub fn lead_to(&self, container: Ipv4Addr) -> io::Result<()> {
+        rustix::io::write(&self.told, &container.octets())?;
+        Ok(())
     }
 }

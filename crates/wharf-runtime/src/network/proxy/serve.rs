@@ -34,9 +34,9 @@ impl PortProxy {
         Self { ports, container }
     }
 
-    /// Serves until `stop` can be read or its other end is closed. It is meant for a process of its own, which SIGTERM ends; it takes no
+    /// Serves until the other end of `told` is closed; an address that is read there is the container's from then on. It is meant for a process of its own, which SIGTERM ends; it takes no
     /// more than 1,024 connections and as many conversations over UDP at once, fewer if the process may not have so many descriptors.
-    pub fn serve(self, stop: impl AsFd) -> io::Result<()> {
+    pub fn serve(mut self, told: impl AsFd) -> io::Result<()> {
         let most = at_once();
         let mut tcp = Connections::new(most);
         let mut udp = Sessions::new(most);
@@ -44,7 +44,7 @@ impl PortProxy {
         loop {
             let resting = resting_until.is_some_and(|until| until > Instant::now());
             let accepting = tcp.has_room() && !resting;
-            let mut waiting = vec![PollFd::new(&stop, PollFlags::IN)];
+            let mut waiting = vec![PollFd::new(&told, PollFlags::IN)];
             waiting.extend(self.ports.iter().map(|held| held.waiting(accepting)));
             let listeners = waiting.len();
             tcp.wait_for(&mut waiting);
@@ -61,8 +61,11 @@ impl PortProxy {
             let ready: Vec<PollFlags> = waiting.iter().map(PollFd::revents).collect();
             drop(waiting);
             let part = |from: usize, to: usize| ready.get(from..to).unwrap_or_default();
-            if part(0, 1).iter().any(|stop| !stop.is_empty()) {
-                return Ok(());
+            if part(0, 1).iter().any(|told| !told.is_empty()) {
+                match address(&told) {
+                    Some(address) => self.container = address,
+                    None => return Ok(()),
+                }
             }
             tcp.go_on(part(listeners, connections));
             udp.answer(part(connections, ready.len()), &self.ports);
@@ -97,6 +100,13 @@ impl HeldPort {
             HeldSocket::Udp(socket) => PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN),
         }
     }
+}
+
+/// What is told; nothing at the end.
+fn address(told: impl AsFd) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let length = rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut octets)).ok()?;
+    (length == octets.len()).then(|| octets.into())
 }
 
 /// Each connection has two descriptors, each conversation one.
