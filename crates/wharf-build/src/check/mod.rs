@@ -19,7 +19,7 @@ mod tests;
 mod whole_file;
 
 pub use options::CheckOptions;
-pub use outline::{Outline, OutlineArgument, TargetStage, outline, targets};
+pub use outline::{Outline, OutlineArgument, OutlineNeed, TargetStage, outline, targets};
 pub use problem::{Problem, StageReason};
 pub use report::{CheckReport, Finding, excerpt};
 pub use rule::Rule;

@@ -1,10 +1,14 @@
 //! `--call=outline` and `--call=targets`: what can be said to a Dockerfile, and what can be built of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::problem::Problem;
 use super::scope::{Values, global, predefined};
-use super::whole_file::CheckRequest;
+use super::whole_file::{CheckRequest, check};
 use crate::dockerfile::expand::Lexer;
-use crate::dockerfile::{Dockerfile, InstructionKind, Lines, MountKind, Stage, Suggestion};
+use crate::dockerfile::{
+    Dockerfile, Instruction, InstructionKind, Lines, MountKind, Stage, Suggestion,
+};
 
 /// What can be said to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,12 +19,21 @@ pub struct Outline {
     pub description: String,
     /// Its variables.
     pub arguments: Vec<OutlineArgument>,
-    /// The secrets that its programs ask for, and whether they need them.
-    pub secrets: Vec<(String, bool)>,
-    /// The agents that its programs ask for, and whether they need them.
-    pub agents: Vec<(String, bool)>,
-    /// The caches that its programs have.
-    pub caches: Vec<String>,
+    /// The secrets that its programs ask for.
+    pub secrets: Vec<OutlineNeed>,
+    /// The agents that its programs ask for.
+    pub agents: Vec<OutlineNeed>,
+}
+
+/// Something that programs ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutlineNeed {
+    /// What it is called.
+    pub name: String,
+    /// Whether they fail without it.
+    pub required: bool,
+    /// Where it is asked for first.
+    pub lines: Lines,
 }
 
 /// A variable that can be given with `--build-arg`.
@@ -53,13 +66,18 @@ pub struct TargetStage {
     pub lines: Lines,
 }
 
-/// What can be said to the target, and to the stages that it is built upon or copies from.
+/// What can be said to the target, and to the stages that it is built upon or copies from: of the global variables those that they
+/// use.
 ///
 /// # Errors
-/// If the file is none, or has no such target.
+/// If it cannot be built, or findings shall be errors and there are some.
 pub fn outline(request: CheckRequest<'_>) -> Result<Outline, Problem> {
     let dockerfile = Dockerfile::parse(request.file)?;
     let target = target(&dockerfile, request.target)?;
+    let report = check(request);
+    if let Some(problem) = report.problem {
+        return Err(problem);
+    }
     let lexer = Lexer::new(dockerfile.escape);
     let (build, wanted) = (request.build_platform, request.target_platform);
     let stage = dockerfile.stages.get(target);
@@ -67,26 +85,20 @@ pub fn outline(request: CheckRequest<'_>) -> Result<Outline, Problem> {
         .and_then(|stage| stage.name.clone())
         .unwrap_or_default();
     let predefined = predefined(build, wanted, &name, request.build_arguments);
-    let arguments = &dockerfile.global_arguments;
-    let (values, _) = global(predefined, arguments, request.build_arguments, lexer)
-        .map_err(|(lines, error)| Problem::at(lines, error))?;
+    let global = GlobalScope::of(&dockerfile, predefined, request, lexer)?;
     let mut outline = Outline {
         description: stage.map_or_else(String::new, |stage| described(&stage.comments, &name)),
         name,
         ..Outline::default()
     };
-    for instruction in arguments {
-        for argument in &instruction.arguments {
-            let value = values.0.get(&argument.name).cloned();
-            let comments = &instruction.comments;
-            outline.argument(&argument.name, value, comments, instruction.lines);
-        }
-    }
     for index in needed(&dockerfile, target) {
         if let Some(stage) = dockerfile.stages.get(index) {
-            outline.stage(stage, &values, &request, lexer)?;
+            outline.stage(stage, &global)?;
         }
     }
+    outline.arguments.sort_by_key(|one| one.lines.first);
+    outline.secrets.sort_by_key(|one| one.lines.first);
+    outline.agents.sort_by_key(|one| one.lines.first);
     Ok(outline)
 }
 
@@ -113,20 +125,86 @@ pub fn targets(file: &[u8]) -> Result<Vec<TargetStage>, Problem> {
         .collect())
 }
 
-impl Outline {
-    fn stage(
-        &mut self,
-        stage: &Stage,
-        global: &Values,
-        request: &CheckRequest<'_>,
+/// What is before the first stage.
+struct GlobalScope<'a> {
+    request: CheckRequest<'a>,
+    lexer: Lexer,
+    values: Values,
+    /// Each variable, with those that its default uses.
+    arguments: BTreeMap<String, (OutlineArgument, BTreeSet<String>)>,
+}
+
+impl<'a> GlobalScope<'a> {
+    fn of(
+        dockerfile: &Dockerfile,
+        predefined: Values,
+        request: CheckRequest<'a>,
         lexer: Lexer,
-    ) -> Result<(), Problem> {
+    ) -> Result<Self, Problem> {
+        let instructions = &dockerfile.global_arguments;
+        let (values, _) = global(predefined, instructions, request.build_arguments, lexer)
+            .map_err(|(lines, error)| Problem::at(lines, error))?;
+        let mut arguments = BTreeMap::new();
+        for instruction in instructions {
+            for argument in &instruction.arguments {
+                let default = argument.default.as_deref().unwrap_or_default();
+                let used = lexer.expand(default, &values).map(|found| found.matched);
+                let described = OutlineArgument {
+                    name: argument.name.clone(),
+                    value: values.0.get(&argument.name).cloned().unwrap_or_default(),
+                    description: described(&instruction.comments, &argument.name),
+                    lines: instruction.lines,
+                };
+                arguments.insert(argument.name.clone(), (described, used.unwrap_or_default()));
+            }
+        }
+        Ok(Self {
+            request,
+            lexer,
+            values,
+            arguments,
+        })
+    }
+
+    /// The variables in a text, and those that their defaults use.
+    fn used_in(&self, text: &str) -> BTreeSet<String> {
+        let found = self.lexer.expand(text, &self.values);
+        let mut used = BTreeSet::new();
+        let mut waiting: Vec<String> = found
+            .map(|found| found.matched)
+            .into_iter()
+            .flatten()
+            .collect();
+        while let Some(name) = waiting.pop() {
+            if let Some((_, more)) = self.arguments.get(&name)
+                && used.insert(name)
+            {
+                waiting.extend(more.iter().cloned());
+            }
+        }
+        used
+    }
+}
+
+impl Outline {
+    fn stage(&mut self, stage: &Stage, global: &GlobalScope<'_>) -> Result<(), Problem> {
+        for text in [Some(&stage.base), stage.platform.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            for name in global.used_in(text) {
+                if let Some((argument, _)) = global.arguments.get(&name) {
+                    self.argument(argument.clone());
+                }
+            }
+        }
+        let lexer = global.lexer;
         let mut own = Values::default();
         for instruction in &stage.instructions {
             match &instruction.kind {
                 InstructionKind::Arg(arguments) => {
                     for argument in arguments {
-                        let given = request.build_arguments.get(&argument.name).cloned();
+                        let given = global.request.build_arguments.get(&argument.name).cloned();
                         let value = match (given, &argument.default) {
                             (Some(given), _) => Some(given),
                             (None, Some(default)) => {
@@ -134,24 +212,34 @@ impl Outline {
                                 let failed = |error| Problem::at(instruction.lines, error);
                                 Some(expanded.map_err(failed)?.text)
                             }
-                            (None, None) => global.0.get(&argument.name).cloned(),
+                            (None, None) => {
+                                self.inherited(&argument.name, instruction, global, &mut own);
+                                continue;
+                            }
                         };
                         if let Some(value) = &value {
                             own.0.insert(argument.name.clone(), value.clone());
                         }
-                        let comments = &instruction.comments;
-                        self.argument(&argument.name, value, comments, instruction.lines);
+                        self.argument(OutlineArgument {
+                            description: described(&instruction.comments, &argument.name),
+                            name: argument.name.clone(),
+                            value: value.unwrap_or_default(),
+                            lines: instruction.lines,
+                        });
                     }
                 }
                 InstructionKind::Run(run) => {
                     let mounts = run.mounts(&mut |text| Ok(lexer.expand(text, &own)?.text));
                     for mount in mounts.unwrap_or_default() {
-                        let id = mount.id.or_else(|| base_name(mount.target.as_deref()));
-                        let id = id.unwrap_or_else(|| "default".to_owned());
+                        let name = mount.id.or_else(|| base_name(mount.target.as_deref()));
+                        let need = OutlineNeed {
+                            name: name.unwrap_or_else(|| "default".to_owned()),
+                            required: mount.required,
+                            lines: instruction.lines,
+                        };
                         match mount.kind {
-                            MountKind::Secret => add(&mut self.secrets, id, mount.required),
-                            MountKind::Ssh => add(&mut self.agents, id, mount.required),
-                            MountKind::Cache if !self.caches.contains(&id) => self.caches.push(id),
+                            MountKind::Secret => add(&mut self.secrets, need),
+                            MountKind::Ssh => add(&mut self.agents, need),
                             _ => {}
                         }
                     }
@@ -162,30 +250,47 @@ impl Outline {
         Ok(())
     }
 
-    fn argument(&mut self, name: &str, value: Option<String>, comments: &[String], lines: Lines) {
-        let description = described(comments, name);
-        if let Some(known) = self.arguments.iter_mut().find(|known| known.name == name) {
-            if known.value.is_empty() {
-                known.value = value.unwrap_or_default();
-            }
-            if known.description.is_empty() {
-                known.description = description;
-            }
-            return;
+    /// `ARG NAME`: what was said of it before the first stage; nothing of what every build has (`TARGETARCH`).
+    fn inherited(
+        &mut self,
+        name: &str,
+        instruction: &Instruction,
+        global: &GlobalScope<'_>,
+        own: &mut Values,
+    ) {
+        let value = global.values.0.get(name);
+        if let Some(value) = value {
+            own.0.insert(name.to_owned(), value.clone());
         }
-        self.arguments.push(OutlineArgument {
-            name: name.to_owned(),
-            value: value.unwrap_or_default(),
-            description,
-            lines,
-        });
+        for name in global.used_in(&format!("${{{name}}}")) {
+            if let Some((argument, _)) = global.arguments.get(&name) {
+                self.argument(argument.clone());
+            }
+        }
+        if value.is_none() {
+            self.argument(OutlineArgument {
+                name: name.to_owned(),
+                value: String::new(),
+                description: described(&instruction.comments, name),
+                lines: instruction.lines,
+            });
+        }
+    }
+
+    fn argument(&mut self, argument: OutlineArgument) {
+        if self
+            .arguments
+            .iter()
+            .all(|known| known.name != argument.name)
+        {
+            self.arguments.push(argument);
+        }
     }
 }
 
-fn add(list: &mut Vec<(String, bool)>, id: String, required: bool) {
-    match list.iter_mut().find(|(known, _)| *known == id) {
-        Some((_, known)) => *known |= required,
-        None => list.push((id, required)),
+fn add(list: &mut Vec<OutlineNeed>, need: OutlineNeed) {
+    if list.iter().all(|known| known.name != need.name) {
+        list.push(need);
     }
 }
 
@@ -228,15 +333,21 @@ fn stage_named(dockerfile: &Dockerfile, name: &str) -> Option<usize> {
     dockerfile.stages.iter().rposition(named)
 }
 
-/// The stages that the target needs, in the order of the file.
+/// The stages that the target needs: itself, what it is built upon, what it copies from.
 fn needed(dockerfile: &Dockerfile, target: usize) -> Vec<usize> {
-    let mut found = std::collections::BTreeSet::new();
-    let mut waiting = vec![target];
-    while let Some(index) = waiting.pop() {
-        let Some(stage) = dockerfile.stages.get(index).filter(|_| found.insert(index)) else {
+    let mut found = Vec::new();
+    let mut waiting = std::collections::VecDeque::from([target]);
+    while let Some(index) = waiting.pop_front() {
+        let Some(stage) = dockerfile.stages.get(index) else {
             continue;
         };
-        waiting.extend(stage_named(dockerfile, &stage.base).filter(|base| *base < index));
+        if found.contains(&index) {
+            continue;
+        }
+        found.push(index);
+        if let Some(base) = stage_named(dockerfile, &stage.base).filter(|base| *base < index) {
+            waiting.push_front(base);
+        }
         for instruction in &stage.instructions {
             if let InstructionKind::Copy(copy) = &instruction.kind
                 && let Some(from) = &copy.from
@@ -246,5 +357,5 @@ fn needed(dockerfile: &Dockerfile, target: usize) -> Vec<usize> {
             }
         }
     }
-    found.into_iter().collect()
+    found
 }

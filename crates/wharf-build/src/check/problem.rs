@@ -17,6 +17,12 @@ pub enum Problem {
         /// What may be meant.
         suggestion: Suggestion,
     },
+    /// `# check=error=true`.
+    #[error("lint violation found for rules: {rules}")]
+    Findings {
+        /// The rules that are broken.
+        rules: String,
+    },
     /// An instruction cannot be done.
     #[error("{reason}")]
     Stage {
@@ -32,7 +38,7 @@ impl Problem {
     pub fn lines(&self) -> Option<Lines> {
         match self {
             Self::File(error) => error.lines,
-            Self::NoTarget { .. } => None,
+            Self::NoTarget { .. } | Self::Findings { .. } => None,
             Self::Stage { lines, .. } => Some(*lines),
         }
     }

@@ -41,6 +41,19 @@ impl CheckReport {
         }
     }
 
+    /// What makes a build fail if findings shall, and there are some.
+    pub fn violated(&self) -> Option<Problem> {
+        let mut rules: Vec<&str> = Vec::new();
+        for finding in self.findings.iter().filter(|_| self.fails) {
+            let name = finding.rule.name();
+            if !rules.contains(&name) {
+                rules.push(name);
+            }
+        }
+        let rules = rules.join(", ");
+        (!rules.is_empty()).then_some(Problem::Findings { rules })
+    }
+
     /// What stdout gets: the count, then each finding with its place. `name` is what the file is called.
     pub fn text(&self, name: &str, file: &str) -> String {
         let mut text = match self.findings.len() {
@@ -60,6 +73,9 @@ impl CheckReport {
                     excerpt(name, file, finding.lines)
                 ),
             );
+        }
+        if self.problem.is_some() && !self.findings.is_empty() {
+            text.push('\n');
         }
         text
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wharf_oci::Reference;
+
 use crate::dockerfile::expand::{ExpandError, Expanded, Lexer};
 use crate::dockerfile::{
     Argument, CommandLine, CopyFlags, Instruction, InstructionKind, Lines, Pair, Paths, Run,
@@ -44,6 +46,7 @@ pub(super) fn walk_stages(
 ) -> Result<(), Problem> {
     let wanted = wanted_stages(checked, bases)?;
     check_circles(checked)?;
+    check_base_names(checked, bases)?;
     let mut states: Vec<StageState> = Vec::new();
     for (index, stage) in checked.dockerfile.stages.iter().enumerate() {
         let base = bases.get(index).map(String::as_str).unwrap_or_default();
@@ -105,6 +108,24 @@ fn wanted_stages(checked: &Checked<'_>, bases: &[String]) -> Result<BTreeSet<usi
         }
     }
     Ok(wanted)
+}
+
+/// What is no stage must be the name of an image.
+fn check_base_names(checked: &Checked<'_>, bases: &[String]) -> Result<(), Problem> {
+    let mut known: BTreeSet<&str> = BTreeSet::from(["scratch"]);
+    for (stage, base) in checked.dockerfile.stages.iter().zip(bases) {
+        if !known.contains(base.as_str())
+            && let Err(error) = base.parse::<Reference>()
+        {
+            let reason = StageReason::BaseName {
+                name: base.clone(),
+                cause: error.to_string(),
+            };
+            return Err(Problem::at(stage.lines, reason));
+        }
+        known.extend(stage.name.as_deref());
+    }
+    Ok(())
 }
 
 fn check_circles(checked: &Checked<'_>) -> Result<(), Problem> {
@@ -226,10 +247,6 @@ impl Walk<'_> {
                 self.pairs(pairs)?;
                 self.legacy_pairs(keyword, pairs);
             }
-            InstructionKind::Maintainer(_) => {
-                let detail = "Maintainer instruction is deprecated in favor of using label";
-                self.add(Rule::MaintainerDeprecated, detail.to_owned());
-            }
             InstructionKind::Run(run) => self.run(run)?,
             InstructionKind::Shell(_) => self.state.has_shell = true,
             InstructionKind::StopSignal(text) => {
@@ -246,7 +263,9 @@ impl Walk<'_> {
                 }
             }
             InstructionKind::Workdir(path) => self.workdir(path)?,
-            InstructionKind::Healthcheck(_) | InstructionKind::Onbuild(_) => {}
+            InstructionKind::Healthcheck(_)
+            | InstructionKind::Maintainer(_)
+            | InstructionKind::Onbuild(_) => {}
         }
         Ok(())
     }
@@ -467,7 +486,9 @@ impl Walk<'_> {
             return Ok(());
         };
         for written in &paths.sources {
-            let source = self.expand(written)?.text;
+            // what is undefined in it was told already
+            let expanded = self.checked.lexer.expand(written, &self.state.environment);
+            let source = expanded.map_err(|error| self.problem(error))?.text;
             if source.contains("://") || source.starts_with("git@") {
                 continue;
             }

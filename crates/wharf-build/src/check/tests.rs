@@ -174,6 +174,7 @@ fn variables_in_from() {
         &[
             "2 InvalidDefaultArgInFrom: Default value for ARG a:$VERSIN results in empty or invalid base image name",
             "2 UndefinedArgInFrom: FROM argument 'VERSIN' is not declared (did you mean VERSION?)",
+            "problem: failed to parse stage name \"a:\": invalid reference format",
         ],
     );
     same(

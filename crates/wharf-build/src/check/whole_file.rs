@@ -53,6 +53,9 @@ pub fn check(request: CheckRequest<'_>) -> CheckReport {
         report.problem = Some(problem);
     }
     report.findings.sort_by_key(|finding| finding.lines.first);
+    if report.problem.is_none() {
+        report.problem = report.violated();
+    }
     report
 }
 
@@ -71,6 +74,7 @@ fn check_into(request: CheckRequest<'_>, report: &mut CheckReport) -> Result<(),
     }
     for stage in &dockerfile.stages {
         check_from_words(stage, &options, report);
+        check_maintainer(stage, &options, report);
     }
     check_descriptions(&dockerfile, &options, report);
     check_stage_names(&dockerfile.stages, &options, report);
@@ -142,6 +146,23 @@ fn check_from_words(stage: &Stage, options: &CheckOptions, report: &mut CheckRep
     if differs {
         let detail = format!("'{word}' and '{keyword}' keywords' casing do not match");
         report.add(&options, Rule::FromAsCasing, stage.lines, detail);
+    }
+}
+
+/// `MAINTAINER me`, in whichever stage.
+fn check_maintainer(stage: &Stage, options: &CheckOptions, report: &mut CheckReport) {
+    for instruction in &stage.instructions {
+        if let InstructionKind::Maintainer(_) = &instruction.kind {
+            let options = options.with_comments(&instruction.comments);
+            let detail = "Maintainer instruction is deprecated in favor of using label";
+            let lines = instruction.lines;
+            report.add(
+                &options,
+                Rule::MaintainerDeprecated,
+                lines,
+                detail.to_owned(),
+            );
+        }
     }
 }
 

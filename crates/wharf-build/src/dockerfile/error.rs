@@ -30,7 +30,10 @@ impl DockerfileError {
     }
 
     fn prefix(&self) -> String {
-        self.lines.map_or_else(String::new, |lines| {
+        // BuildKit says of a file as a whole only what is wrong
+        let is_of_file = matches!(self.reason, Reason::NoInstructions | Reason::NoStage);
+        let lines = self.lines.filter(|_| !is_of_file);
+        lines.map_or_else(String::new, |lines| {
             format!("dockerfile parse error on line {}: ", lines.first)
         })
     }

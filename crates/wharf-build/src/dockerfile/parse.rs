@@ -82,7 +82,7 @@ impl Dockerfile {
             dockerfile.take(parsed)?;
         }
         if count == 0 {
-            return Err(DockerfileError::of_file(Reason::NoInstructions));
+            return Err(DockerfileError::at(Lines::one(1), Reason::NoInstructions));
         }
         if dockerfile.stages.is_empty() {
             return Err(DockerfileError::of_file(Reason::NoStages));

@@ -338,7 +338,6 @@ fn errors_name_the_line_and_what_is_meant() {
             "unknown instruction: cpy (did you mean copy?)",
         ),
         ("FROM a\nBREAD", 2, "unknown instruction: BREAD"),
-        ("RUN a\nFROM b", 1, "no build stage in current context"),
         (
             "# escape=x\nFROM a",
             1,
@@ -521,6 +520,7 @@ fn errors_name_the_line_and_what_is_meant() {
     }
     assert_eq!(error(""), "file with no instructions");
     assert_eq!(error("# only this"), "file with no instructions");
+    assert_eq!(error("RUN a\nFROM b"), "no build stage in current context");
     assert_eq!(error("ARG a"), "dockerfile contains no stages to build");
 }
 

@@ -170,7 +170,10 @@ impl<'a> Graph<'a> {
 
     /// What a name stands for: an earlier stage, a named context, an image.
     fn base(&self, name: &str, lines: Lines) -> Result<NodeBase, Problem> {
-        if let Some(index) = self.stage_named(name) {
+        // as it is kept: FROM does not look away from upper case, as --from does
+        if let Some(index) = self.stage_named(name)
+            && name == name.to_lowercase()
+        {
             return Ok(NodeBase::Stage(index));
         }
         if name == SCRATCH {

@@ -109,14 +109,8 @@ fn told(plan: &Plan, report: &CheckReport, events: &BuildEvents) -> Result<(), E
         let line = lines.first;
         events.tell(BuildEvent::Warning(format!("{text} (line {line})")));
     }
-    if report.fails && !report.findings.is_empty() {
-        let rules: Vec<&str> = report
-            .findings
-            .iter()
-            .map(|found| found.rule.name())
-            .collect();
-        let text = format!("lint violation found for rules: {}", rules.join(", "));
-        return Err(failure(ErrorKind::Invalid, text));
+    if let Some(violated) = report.violated() {
+        return Err(failure(ErrorKind::Invalid, violated.to_string()));
     }
     Ok(())
 }

@@ -13,18 +13,21 @@ fn targets_and_outlines_are_told() {
     let asked = |flag: &str| project.run(&[flag]).success().text();
     assert_eq!(
         asked("--call=targets"),
-        "TARGET          DESCRIPTION\nbase            the base\nother           \napp (default)   \n"
+        "TARGET        DESCRIPTION\nbase          the base\nother         \napp (default) \n"
     );
     assert_eq!(
         asked("--call=outline"),
-        "TARGET:   app\n\nBUILD ARG   VALUE   DESCRIPTION\nV           1       which version\nK           1k      a key\n\n\
+        "TARGET: app\n\nBUILD ARG   VALUE   DESCRIPTION\nV           1       which version\nK           1k      a key\n\n\
          SECRET   REQUIRED\ntoken    true\n\nSSH       REQUIRED\ndefault   \n\n"
     );
     let json = |flag: &str| serde_json::from_str::<Value>(&asked(flag)).unwrap();
     let outline = json("--call=outline,format=json");
     assert_eq!(outline["args"][1]["name"], "K");
     assert_eq!(outline["secrets"][0]["required"], true);
-    assert_eq!(outline["cache"][0]["ID"], "c");
+    assert_eq!(
+        outline["secrets"][0]["location"]["ranges"][0]["start"]["line"],
+        11
+    );
     let targets = json("--print=targets,format=json");
     assert_eq!(targets["targets"][2]["default"], true);
     let check = project.run(&["--call=check,format=json"]).exits_with(1);
@@ -60,7 +63,7 @@ fn targets_and_outlines_are_told() {
             .text()
             .lines()
             .count(),
-        6
+        5
     );
 }
 
@@ -153,4 +156,62 @@ fn privileged_a_shell_opens_where_a_step_failed() {
             .error_text()
             .contains("--debug-on-fail needs a terminal")
     );
+}
+
+/// Dockerfiles, each behind a line with its name.
+const QUESTIONS: &str = include_str!("questions.txt");
+/// What docker's buildx 0.37.2 answered with a `buildkitd` 0.32.2, in the form of [`answers`].
+const ANSWERS: &str = include_str!("questions.golden");
+
+/// What is said to each question about a Dockerfile: exit code, output, errors.
+fn answers(project: &Project) -> Vec<String> {
+    let mut answers = Vec::new();
+    for call in ["check", "outline", "targets"] {
+        let output = project.run(&[&format!("--call={call}")]);
+        answers.push(format!("--- {call}: {}", output.code));
+        let text = output.text();
+        let text = text.trim_end_matches('\n');
+        answers.extend(text.lines().map(str::to_owned));
+        let errors = output.error_text();
+        let errors = errors.lines().filter(|line| line.starts_with("ERROR"));
+        answers.extend(errors.map(str::to_owned));
+        let output = project.run(&[&format!("--call={call},format=json")]);
+        if let Ok(mut document) = serde_json::from_slice::<Value>(&output.stdout) {
+            // the Dockerfile once more
+            document.as_object_mut().unwrap().remove("sources");
+            let code = output.code;
+            answers.push(format!("--- {call},format=json: {code}"));
+            answers.push(document.to_string());
+        }
+    }
+    answers
+}
+
+#[test]
+fn questions_are_answered_as_buildx_answers_them() {
+    let recorded = ANSWERS.split("=== ").filter(|part| !part.is_empty());
+    let mut recorded = recorded.map(|part| part.split_once('\n').unwrap());
+    for part in QUESTIONS.split("=== ").filter(|part| !part.is_empty()) {
+        let (name, dockerfile) = part.split_once('\n').unwrap();
+        let project = Project::new(dockerfile);
+        for file in ["a", "b", "ignored"] {
+            project.file(file, "A");
+        }
+        project.file(".dockerignore", "ignored\n");
+        let (recorded_name, expected) = recorded.next().unwrap();
+        assert_eq!(name, recorded_name);
+        let expected: Vec<Value> = expected.lines().map(parsed).collect();
+        let answers: Vec<Value> = answers(&project).iter().map(|line| parsed(line)).collect();
+        for (answer, expected) in answers.iter().zip(&expected) {
+            assert_eq!(answer, expected, "{name}");
+        }
+        assert_eq!(answers.len(), expected.len(), "{name}");
+    }
+    assert!(recorded.next().is_none());
+}
+
+/// The order of members means nothing.
+fn parsed(line: &str) -> Value {
+    let document = serde_json::from_str(line).ok().filter(Value::is_object);
+    document.unwrap_or_else(|| Value::String(line.to_owned()))
 }

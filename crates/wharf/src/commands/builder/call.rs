@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use wharf_build::check::{CheckReport, CheckRequest, Outline, TargetStage, outline, targets};
+use wharf_build::check::{
+    CheckReport, CheckRequest, Outline, OutlineNeed, TargetStage, outline, targets,
+};
 use wharf_build::dockerfile::Lines;
 
 use super::build::CHECK;
-use super::check::{Asked, report};
+use super::check::{Asked, report, unanswered, verdict};
 use crate::arguments::{Flag, Matches, comma_separated};
 use crate::session::Session;
 
@@ -69,7 +71,7 @@ pub(super) fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCo
     match call.method.as_str() {
         "check" | "lint" => check(session, &call, &asked, request),
         "outline" => {
-            let found = outline(request).map_err(|problem| asked.failed(&problem))?;
+            let found = outline(request).map_err(|problem| unanswered(&problem))?;
             let text = if call.is_json {
                 pretty(&outline_json(&found, &asked))?
             } else {
@@ -79,7 +81,7 @@ pub(super) fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCo
             Ok(ExitCode::SUCCESS)
         }
         "targets" => {
-            let found = targets(request.file).map_err(|problem| asked.failed(&problem))?;
+            let found = targets(request.file).map_err(|problem| unanswered(&problem))?;
             let text = if call.is_json {
                 pretty(&targets_json(&found, &asked))?
             } else {
@@ -112,32 +114,31 @@ fn check(
     session
         .printer()
         .out(&pretty(&check_json(&found, asked))?)?;
-    let is_clean = found.findings.is_empty() && found.problem.is_none();
-    Ok(if is_clean || call.ignores_status {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    if call.ignores_status {
+        return Ok(ExitCode::SUCCESS);
+    }
+    verdict(asked, &found)
 }
 
 fn pretty(document: &Value) -> anyhow::Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(document)?))
 }
 
-fn location(lines: Lines) -> Value {
-    let range = json!({
-        "start": {"line": lines.first, "character": 0},
-        "end": {"line": lines.last, "character": 0},
-    });
-    json!({"sourceIndex": 0, "ranges": [range]})
+/// An object of these members: as Go's `omitempty` has it, nothing is said of what is empty.
+fn object<const COUNT: usize>(members: [(&str, Value); COUNT]) -> Value {
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        _ => false,
+    };
+    let said = members.into_iter().filter(|(_, value)| !is_empty(value));
+    Value::Object(said.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn source(asked: &Asked) -> Value {
-    json!([{
-        "filename": asked.name,
-        "language": "Dockerfile",
-        "data": BASE64.encode(&asked.file),
-    }])
+fn location(lines: Lines) -> Value {
+    let range = json!({"start": {"line": lines.first}, "end": {"line": lines.last}});
+    json!({"ranges": [range]})
 }
 
 fn check_json(found: &CheckReport, asked: &Asked) -> Value {
@@ -147,69 +148,71 @@ fn check_json(found: &CheckReport, asked: &Asked) -> Value {
         .map(|finding| {
             json!({
                 "ruleName": finding.rule.name(),
+                "description": finding.rule.description(),
                 "url": finding.rule.url(),
                 "detail": finding.detail,
                 "location": location(finding.lines),
             })
         })
         .collect();
-    let mut document = json!({"warnings": warnings, "sources": source(asked)});
+    let source = json!([{
+        "filename": asked.name,
+        "data": BASE64.encode(&asked.file),
+        "language": "Dockerfile",
+    }]);
+    let mut document = json!({"warnings": null, "sources": source});
+    if !warnings.is_empty() {
+        document["warnings"] = Value::Array(warnings);
+    }
     if let Some(problem) = &found.problem {
         let mut error = json!({"message": problem.to_string()});
-        if let Some(lines) = problem.lines() {
-            error["location"] = location(lines);
-        }
+        error["location"] = problem.lines().map_or_else(|| json!({}), location);
         document["buildError"] = error;
     }
     document
 }
 
 fn outline_json(found: &Outline, asked: &Asked) -> Value {
-    let arguments: Vec<Value> = found
-        .arguments
-        .iter()
-        .map(|argument| {
-            json!({
-                "name": argument.name,
-                "description": argument.description,
-                "value": argument.value,
-                "location": location(argument.lines),
-            })
-        })
-        .collect();
-    let named = |list: &[(String, bool)]| -> Vec<Value> {
-        let described = list.iter();
-        described
-            .map(|(name, required)| json!({"name": name, "required": required}))
-            .collect()
+    let arguments = found.arguments.iter().map(|argument| {
+        object([
+            ("name", json!(argument.name)),
+            ("description", json!(argument.description)),
+            ("value", json!(argument.value)),
+            ("location", location(argument.lines)),
+        ])
+    });
+    let needs = |list: &[OutlineNeed]| -> Value {
+        let described = list.iter().map(|need| {
+            object([
+                ("name", json!(need.name)),
+                ("required", json!(need.required)),
+                ("location", location(need.lines)),
+            ])
+        });
+        described.collect()
     };
-    let caches: Vec<Value> = found.caches.iter().map(|id| json!({"ID": id})).collect();
-    json!({
-        "name": found.name,
-        "description": found.description,
-        "args": arguments,
-        "secrets": named(&found.secrets),
-        "ssh": named(&found.agents),
-        "cache": caches,
-        "sources": [BASE64.encode(&asked.file)],
-    })
+    object([
+        ("name", json!(found.name)),
+        ("description", json!(found.description)),
+        ("args", arguments.collect()),
+        ("secrets", needs(&found.secrets)),
+        ("ssh", needs(&found.agents)),
+        ("sources", json!([BASE64.encode(&asked.file)])),
+    ])
 }
 
 fn targets_json(found: &[TargetStage], asked: &Asked) -> Value {
-    let targets: Vec<Value> = found
-        .iter()
-        .map(|target| {
-            let mut described = json!({"name": target.name, "description": target.description, "base": target.base});
-            if target.is_default {
-                described["default"] = json!(true);
-            }
-            if let Some(platform) = &target.platform {
-                described["platform"] = json!(platform);
-            }
-            described["location"] = location(target.lines);
-            described
-        })
-        .collect();
+    let targets = found.iter().map(|target| {
+        object([
+            ("name", json!(target.name)),
+            ("description", json!(target.description)),
+            ("default", json!(target.is_default)),
+            ("base", json!(target.base)),
+            ("platform", json!(target.platform)),
+            ("location", location(target.lines)),
+        ])
+    });
+    let targets: Value = targets.collect();
     json!({"targets": targets, "sources": [BASE64.encode(&asked.file)]})
 }
 
@@ -225,7 +228,7 @@ fn outline_text(found: &Outline) -> String {
         if !found.description.is_empty() {
             rows.push(vec!["DESCRIPTION:", &found.description]);
         }
-        table(&mut text, &rows);
+        table(&mut text, &rows, 1);
     }
     if !found.arguments.is_empty() {
         let mut rows = vec![vec!["BUILD ARG", "VALUE", "DESCRIPTION"]];
@@ -236,7 +239,7 @@ fn outline_text(found: &Outline) -> String {
                 &argument.description,
             ]
         }));
-        table(&mut text, &rows);
+        table(&mut text, &rows, 3);
     }
     for (title, list) in [("SECRET", &found.secrets), ("SSH", &found.agents)] {
         if !list.is_empty() {
@@ -244,9 +247,9 @@ fn outline_text(found: &Outline) -> String {
             let word = |required: bool| if required { "true" } else { "" };
             rows.extend(
                 list.iter()
-                    .map(|(name, required)| vec![name.as_str(), word(*required)]),
+                    .map(|need| vec![need.name.as_str(), word(need.required)]),
             );
-            table(&mut text, &rows);
+            table(&mut text, &rows, 3);
         }
     }
     text
@@ -265,13 +268,13 @@ fn targets_text(found: &[TargetStage]) -> String {
     let described = names.iter().zip(found);
     rows.extend(described.map(|(name, target)| vec![name.as_str(), &target.description]));
     let mut text = String::new();
-    table(&mut text, &rows);
+    table(&mut text, &rows, 1);
     text.truncate(text.len() - 1);
     text
 }
 
-/// Columns three spaces apart, and an empty line behind them.
-fn table(text: &mut String, rows: &[Vec<&str>]) {
+/// Columns so many spaces apart, and an empty line behind them.
+fn table(text: &mut String, rows: &[Vec<&str>], apart: usize) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -281,7 +284,7 @@ fn table(text: &mut String, rows: &[Vec<&str>]) {
     for row in rows {
         let last = row.len().saturating_sub(1);
         for (index, cell) in row.iter().enumerate() {
-            let width = widths.get(index).copied().unwrap_or(0) + 3;
+            let width = widths.get(index).copied().unwrap_or(0) + apart;
             // writing to memory does not fail
             let _ = if index == last {
                 writeln!(text, "{cell}")

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use wharf_build::check::{CheckReport, CheckRequest, Problem, excerpt};
+use wharf_build::check::{CheckReport, CheckRequest, Problem};
 use wharf_build::dockerfile::limits::MAXIMUM_FILE_BYTES;
 use wharf_build::ignore::{MAXIMUM_IGNORE_FILE_BYTES, PatternMatcher, ignore_patterns};
 use wharf_oci::Platform;
@@ -63,15 +63,11 @@ impl Asked {
             target_platform: self.wanted.as_ref().unwrap_or(&self.host),
         }
     }
+}
 
-    /// The error that a problem is, with its lines.
-    pub(super) fn failed(&self, problem: &Problem) -> anyhow::Error {
-        let text = String::from_utf8_lossy(&self.file);
-        let place = problem
-            .lines()
-            .map_or_else(String::new, |lines| excerpt(&self.name, &text, lines));
-        anyhow::anyhow!("ERROR: {problem}\n{}", place.trim_end())
-    }
+/// What a question fails with that has no answer.
+pub(super) fn unanswered(problem: &Problem) -> anyhow::Error {
+    anyhow::anyhow!("ERROR: failed to build: failed to solve: {problem}")
 }
 
 /// Prints what was found.
@@ -82,6 +78,12 @@ pub(super) fn report(
 ) -> anyhow::Result<ExitCode> {
     let text = String::from_utf8_lossy(&asked.file);
     session.printer().out(&report.text(&asked.name, &text))?;
+    verdict(asked, report)
+}
+
+/// How a check ends.
+pub(super) fn verdict(asked: &Asked, report: &CheckReport) -> anyhow::Result<ExitCode> {
+    let text = String::from_utf8_lossy(&asked.file);
     if let Some(problem) = report.problem_text(&asked.name, &text) {
         anyhow::bail!("ERROR: {}", problem.trim_end());
     }
