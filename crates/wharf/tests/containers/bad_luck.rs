@@ -64,8 +64,17 @@ fn privileged_a_terminal_that_changes_its_size_changes_it_inside() {
         work = work.display(),
         wharf = containers.sandbox.wharf_binary().display(),
     );
+    let Some((text, code)) = on_a_terminal(&containers, &line) else {
+        return;
+    };
+    assert_eq!(text, "40 90\n");
+    assert_eq!(code, Some(5));
+}
+
+/// What the line shows on a terminal, and the code it ends with. `None`, said aloud, where there is no `script`.
+pub(crate) fn on_a_terminal(containers: &Containers, line: &str) -> Option<(String, Option<i32>)> {
     let mut script = Command::new("script");
-    script.args(["-qec", &line, "/dev/null"]).env_clear();
+    script.args(["-qec", line, "/dev/null"]).env_clear();
     script
         .envs(containers.sandbox.environment())
         .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
@@ -73,12 +82,11 @@ fn privileged_a_terminal_that_changes_its_size_changes_it_inside() {
     script.stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut child) = script.spawn() else {
         skip("there is no `script`");
-        return;
+        return None;
     };
     let input = child.stdin.take();
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output().expect("what it shows");
     drop(input);
     let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
-    assert_eq!(text, "40 90\n");
-    assert_eq!(output.status.code(), Some(5));
+    Some((text, output.status.code()))
 }

@@ -304,3 +304,40 @@ fn privileged_mistakes_of_cp_are_told_in_dockers_words() {
     let text = refused(&containers, "one:/etc", format!("{work}/file"));
     assert_eq!(text, "cannot copy directory\n");
 }
+
+#[test]
+fn privileged_a_copy_shows_how_far_it_is() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    containers.prints(["create", "--name", "one", "busybox", "true"]);
+    let file = containers.sandbox.work().join("big");
+    testkit::write(&file, vec![7_u8; 3_000_000]);
+    let (wharf, file) = (containers.sandbox.wharf_binary(), file.display());
+    let wharf = wharf.display();
+    let shown = |words: &str| {
+        let line = format!("{wharf} cp {words}");
+        crate::bad_luck::on_a_terminal(&containers, &line)
+    };
+    let Some((text, code)) = shown(&format!("{file} one:/big")) else {
+        return;
+    };
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.starts_with("\u{1b}[sCopying to container - 0B"),
+        "{text:?}"
+    );
+    assert!(
+        text.ends_with("\u{1b}[u\u{1b}[2KSuccessfully copied 3MB to one:/big\n"),
+        "{text:?}"
+    );
+    let (text, _) = shown(&format!("one:/big {file}.copy")).expect("a terminal");
+    assert!(text.contains("Copying from container - 0B"), "{text:?}");
+    assert!(text.contains("Successfully copied 3MB to "), "{text:?}");
+    let (text, _) = shown(&format!("--quiet one:/big {file}.quiet")).expect("a terminal");
+    assert_eq!(text, "");
+    // Without a terminal nothing is said.
+    let from = format!("{file}.quiet");
+    let output = containers.wharf(["cp", &from, "one:/again"]).run();
+    assert_eq!(output.success().error_text(), "");
+}

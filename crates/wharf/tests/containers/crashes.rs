@@ -49,7 +49,8 @@ fn monitor_killed_at(containers: &Containers, call: usize, words: &[&str]) -> bo
     !said.contains("+++ killed by SIGKILL +++")
 }
 
-fn status_of(process: &str, key: &str) -> String {
+/// A field of what the kernel says of a process.
+pub(crate) fn status_of(process: &str, key: &str) -> String {
     let path = format!("/proc/{process}/status");
     let status = std::fs::read_to_string(path).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(key));

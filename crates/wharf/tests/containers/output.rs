@@ -94,6 +94,48 @@ fn privileged_long_logs_are_put_away() {
     );
 }
 
+/// Far more than any limit, as fast as it comes: neither the files nor the monitor grow with it.
+#[test]
+fn privileged_a_flood_of_output_takes_no_more_than_its_files() {
+    const LIMIT_BYTES: u64 = 3 << 20;
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let words = ["run", "-d", "--name", "flood", "--network", "none"];
+    let options = ["--log-opt", "max-size=1m", "--log-opt", "max-file=3"];
+    let script = "dd if=/dev/zero bs=1M count=200 2>/dev/null | tr '\\0' x; echo; echo over; exec sleep 1000";
+    let shell = ["busybox", "sh", "-c", script];
+    let id = containers.prints([&words[..], &options, &shell].concat());
+    let folder = containers.sandbox.root().join("containers").join(id);
+    let kept = || -> u64 {
+        let entries = std::fs::read_dir(&folder).expect("the container's folder");
+        let logs = entries.flatten().filter(|entry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with("log.json")
+        });
+        // One may be put away at this moment.
+        logs.map(|log| log.metadata().map_or(0, |found| found.len()))
+            .sum()
+    };
+    let begun = std::time::Instant::now();
+    while containers.prints(["logs", "--tail", "1", "flood"]) != "over" {
+        assert!(kept() <= LIMIT_BYTES, "{}", kept());
+        assert!(begun.elapsed() < std::time::Duration::from_mins(5));
+    }
+    assert!(
+        (LIMIT_BYTES / 2..=LIMIT_BYTES).contains(&kept()),
+        "{}",
+        kept()
+    );
+    let process = containers.prints(["inspect", "-f", "{{.State.Pid}}", "flood"]);
+    let monitor = crate::crashes::status_of(&process, "PPid");
+    let peak: u64 = crate::crashes::status_of(&monitor, "VmHWM")
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number");
+    assert!(peak < 200 << 10, "the monitor took {peak} kB");
+}
+
 #[test]
 fn privileged_a_terminal_is_a_terminal() {
     let Some(containers) = Containers::new().map(Containers::imported) else {

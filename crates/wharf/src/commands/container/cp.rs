@@ -6,6 +6,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use rustix::fs::{Mode, OFlags};
@@ -20,6 +21,7 @@ use super::cp_paths::{
     Destination, absolute, check_output, folder_and_name, local_destination, local_source, placed,
     split,
 };
+use super::cp_progress::{Direction, drawn};
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
@@ -139,7 +141,7 @@ impl Copy<'_> {
                 .found_by_daemon()?;
             Ok(())
         };
-        let copied = piped(pack, unpack)?;
+        let copied = self.piped(Direction::Out, pack, unpack)?;
         self.tell(copied, &local.display().to_string());
         Ok(())
     }
@@ -184,7 +186,7 @@ impl Copy<'_> {
             extracted.found_by_daemon()?;
             Ok(())
         };
-        let copied = piped(pack, unpack)?;
+        let copied = self.piped(Direction::In, pack, unpack)?;
         self.tell(copied, &format!("{container}:{shown}"));
         Ok(())
     }
@@ -211,6 +213,25 @@ impl Copy<'_> {
             }
             _ => Ok((source.to_owned(), None)),
         }
+    }
+
+    /// Packs and unpacks at the same time, and shows how far that is: how long the archive was, in bytes.
+    fn piped(
+        &self,
+        direction: Direction,
+        pack: impl FnOnce(&mut dyn Write) -> anyhow::Result<()> + Send,
+        unpack: impl FnOnce(io::PipeReader) -> anyhow::Result<()>,
+    ) -> anyhow::Result<u64> {
+        let bytes = AtomicU64::new(0);
+        if self.quiet {
+            piped(&bytes, pack, unpack)?;
+            return Ok(bytes.into_inner());
+        }
+        let copied = drawn(self.session.printer(), direction, |bytes| {
+            piped(bytes, pack, unpack)?;
+            Ok::<_, anyhow::Error>(bytes.load(Ordering::Relaxed))
+        });
+        copied?
     }
 
     fn tell(&self, copied_bytes: u64, place: &str) {
@@ -265,20 +286,21 @@ fn open_folder(path: &Path) -> anyhow::Result<OwnedFd> {
         .with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// Packs and unpacks at the same time: how long the archive was, in bytes.
+/// Packs and unpacks at the same time, and counts the bytes of the archive.
 fn piped(
+    bytes: &AtomicU64,
     pack: impl FnOnce(&mut dyn Write) -> anyhow::Result<()> + Send,
     unpack: impl FnOnce(io::PipeReader) -> anyhow::Result<()>,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<()> {
     let (reader, writer) = io::pipe()?;
     let packing = move || {
         let mut output = Counted {
             output: BufWriter::with_capacity(BUFFER_BYTES, writer),
-            bytes: 0,
+            bytes,
         };
         pack(&mut output)?;
         output.flush()?;
-        Ok::<u64, anyhow::Error>(output.bytes)
+        Ok::<(), anyhow::Error>(())
     };
     std::thread::scope(|scope| {
         let packing = std::thread::Builder::new().spawn_scoped(scope, packing)?;
@@ -286,10 +308,10 @@ fn piped(
         let panicked = |_panic| anyhow::anyhow!("the thread that packs panicked");
         let packed = packing.join().map_err(panicked)?;
         match (packed, unpacked) {
-            (Ok(bytes), Ok(())) => Ok(bytes),
+            (Ok(()), Ok(())) => Ok(()),
             // Who could not unpack has closed the pipe.
             (Err(error), Err(cause)) if is_broken_pipe(&error) => Err(cause),
-            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
         }
     })
 }
@@ -301,15 +323,15 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-struct Counted<W> {
+struct Counted<'a, W> {
     output: W,
-    bytes: u64,
+    bytes: &'a AtomicU64,
 }
 
-impl<W: Write> Write for Counted<W> {
+impl<W: Write> Write for Counted<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.output.write(bytes)?;
-        self.bytes += length as u64;
+        self.bytes.fetch_add(length as u64, Ordering::Relaxed);
         Ok(length)
     }
 

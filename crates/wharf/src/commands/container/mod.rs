@@ -4,6 +4,7 @@ mod attach;
 mod commit;
 mod cp;
 mod cp_paths;
+mod cp_progress;
 mod create;
 mod device_options;
 mod diff;
