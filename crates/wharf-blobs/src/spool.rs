@@ -55,6 +55,16 @@ impl Scratch {
     pub fn reopen(&self) -> io::Result<File> {
         File::open(&self.path)
     }
+
+    /// Gives it a place on the same disk, where it stays.
+    ///
+    /// # Errors
+    /// If it cannot be moved there; then it is gone.
+    pub fn keep_at(mut self, path: &Path) -> io::Result<()> {
+        std::fs::rename(&self.path, path)?;
+        self.kept = true;
+        Ok(())
+    }
 }
 
 impl Write for Scratch {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use wharf_oci::{Descriptor, DiffId, Digest};
 
+use crate::fetched::{self, FetchedFile};
 use crate::garbage::{Candidates, SweepError, io_error};
 use crate::layers::{LayerError, LayerRecord, LayerSlot};
 use crate::records::{Durability, RecordsError};
@@ -105,13 +106,12 @@ pub struct BuildPruneFilter {
 }
 
 impl BuildPruneFilter {
-    fn means(&self, entry: &BuildEntry) -> bool {
-        let digest = entry.blob.digest;
+    fn means(&self, digest: Digest, description: &str) -> bool {
         let begins = |wanted: &String| {
             digest.to_string().starts_with(wanted.as_str())
                 || digest.hex().starts_with(wanted.as_str())
         };
-        let says = |wanted: &String| entry.description.contains(wanted.as_str());
+        let says = |wanted: &String| description.contains(wanted.as_str());
         self.id.as_ref().is_none_or(begins) && self.description.as_ref().is_none_or(says)
     }
 }
@@ -132,7 +132,9 @@ pub struct BuildUsage {
 pub struct BuildPruneReport {
     /// The entries.
     pub entries: Vec<BuildEntry>,
-    /// Bytes of layers and archives that are gone.
+    /// Files of web servers.
+    pub fetched: Vec<FetchedFile>,
+    /// Bytes of layers, archives and files that are gone.
     pub reclaimed_bytes: u64,
 }
 
@@ -198,9 +200,9 @@ impl ImageStore {
         })
     }
 
-    /// What the entries take.
-    pub fn build_usage(&self) -> Result<BuildUsage, RecordsError> {
-        self.shared.records.read(|session| {
+    /// What the entries and files of web servers take.
+    pub fn build_usage(&self) -> Result<BuildUsage, SweepError> {
+        let mut usage = self.shared.records.read::<_, RecordsError>(|session| {
             let mut usage = BuildUsage::default();
             let mut seen = BTreeSet::new();
             for entry in session.build_entries()? {
@@ -213,7 +215,15 @@ impl ImageStore {
                 }
             }
             Ok(usage)
-        })
+        })?;
+        let folder = self.root().join("fetched");
+        let files = self.fetched_files(|_damaged| Ok(()));
+        for file in files.map_err(io_error(&folder))? {
+            usage.entries += 1;
+            usage.bytes += file.facts.size;
+            usage.reclaimable_bytes += file.facts.size;
+        }
+        Ok(usage)
     }
 
     /// Remembers a layer whose archive is here and under a lease.
@@ -315,7 +325,7 @@ impl ImageStore {
     /// Removes entries, and what only they kept.
     pub fn prune_builds(&self, filter: &BuildPruneFilter) -> Result<BuildPruneReport, SweepError> {
         let mut candidates = Candidates::default();
-        let entries =
+        let (entries, kept_bytes) =
             self.shared
                 .records
                 .write::<_, SweepError>(Durability::Durable, |session| {
@@ -334,7 +344,7 @@ impl ImageStore {
                             kept_bytes <= limit
                         });
                         let is_old = filter.unused_since.is_none_or(|since| entry.used < since);
-                        let is_meant = filter.means(&entry);
+                        let is_meant = filter.means(entry.blob.digest, &entry.description);
                         if kept || !is_old || !is_meant {
                             continue;
                         }
@@ -346,15 +356,43 @@ impl ImageStore {
                     if session.build_entries()?.is_empty() {
                         session.delete_file_digests()?;
                     }
-                    Ok(removed)
+                    Ok((removed, kept_bytes))
                 })?;
         let swept = self.sweep(&candidates)?;
         let folder = self.root().join("deflated");
         self.forget_deflated_blocks().map_err(io_error(&folder))?;
+        let folder = self.root().join("fetched");
+        let fetched = self
+            .prune_fetched_files(filter, kept_bytes)
+            .map_err(io_error(&folder))?;
+        let fetched_bytes: u64 = fetched.iter().map(|file| file.facts.size).sum();
         Ok(BuildPruneReport {
             entries,
-            reclaimed_bytes: swept.layer_bytes + swept.blob_bytes,
+            fetched,
+            reclaimed_bytes: swept.layer_bytes + swept.blob_bytes + fetched_bytes,
         })
+    }
+
+    /// Removes files of web servers, where `kept_bytes` of what may be kept are kept already.
+    fn prune_fetched_files(
+        &self,
+        filter: &BuildPruneFilter,
+        mut kept_bytes: u64,
+    ) -> std::io::Result<Vec<FetchedFile>> {
+        let mut removed = Vec::new();
+        for file in self.fetched_files(fetched::remove)? {
+            let kept = filter.keep_bytes.is_some_and(|limit| {
+                kept_bytes += file.facts.size;
+                kept_bytes <= limit
+            });
+            let is_old = filter.unused_since.is_none_or(|since| file.used < since);
+            if kept || !is_old || !filter.means(file.facts.digest, &file.facts.url) {
+                continue;
+            }
+            file.remove()?;
+            removed.push(file);
+        }
+        Ok(removed)
     }
 }
 

@@ -27,6 +27,7 @@ mod builds;
 mod check;
 mod clock;
 mod deflated;
+mod fetched;
 mod garbage;
 mod images;
 mod layers;
@@ -55,6 +56,7 @@ pub use check::{
     TreeDifference,
 };
 pub use clock::Clock;
+pub use fetched::{FetchedFacts, FetchedFile};
 pub use garbage::{GarbageReport, SweepError, Unfinished};
 pub use images::{ImageLayer, ImageRecord, RecordImageError};
 pub use layers::{LayerError, LayerFacts, LayerRecord, LayerSlot, LayerWriter};

@@ -48,7 +48,7 @@ pub use auth::store::{CredentialStoreError, DockerCredentials, StoredIn};
 pub use blobs::{BlobError, BlobStream};
 pub use client::{ClientConfigError, RegistryClient};
 pub use config::{ClientConfig, RetryPolicy, Timeouts};
-pub use download::{Download, DownloadError};
+pub use download::{Download, DownloadError, KnownFile, Validators};
 pub use error::{
     AuthError, DigestMismatch, ErrorDetail, ErrorResponse, RedirectError, RequestError,
 };

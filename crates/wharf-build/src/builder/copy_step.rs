@@ -226,9 +226,10 @@ impl Stepping<'_, '_> {
     }
 
     fn fetched(&self, action: &CopyAction, url: &str) -> Result<Part, StepError> {
-        let fetched = self.input.remote.fetch(url)?;
-        if let Some(wanted) = &action.checksum
-            && *wanted != fetched.digest.to_string()
+        let checksum = action.checksum.as_deref();
+        let fetched = self.input.remote.fetch(url, checksum)?;
+        if let Some(wanted) = checksum
+            && wanted != fetched.digest.to_string()
         {
             let found = fetched.digest;
             return Err(super::remote::RemoteError(format!(

@@ -10,11 +10,11 @@ use crate::tree::{FileTree, SharedFile};
 
 /// Gets what ADD names.
 pub trait RemoteSources: Send + Sync {
-    /// A file of a web server.
+    /// A file of a web server. `checksum` is the digest that it must have, where somebody says it; whoever asks compares.
     ///
     /// # Errors
     /// If it cannot be had.
-    fn fetch(&self, url: &str) -> Result<Fetched, RemoteError>;
+    fn fetch(&self, url: &str, checksum: Option<&str>) -> Result<Fetched, RemoteError>;
 
     /// The files of a git repository, as `ADD` writes it: address, and perhaps `#ref:folder`.
     ///

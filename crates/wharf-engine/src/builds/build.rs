@@ -606,8 +606,14 @@ impl Engine {
     async fn steps(&self, job: Job) -> Result<BuiltStage, StepsFailure> {
         let limits = &self.settings().limits;
         let cancellation = Arc::clone(&job.cancellation);
-        let (asking, mut wishes) =
-            asking(&job.store, &job.lease, &job.caches, limits, &cancellation);
+        let (asking, mut wishes) = asking(
+            &job.store,
+            &job.lease,
+            &job.caches,
+            limits,
+            &cancellation,
+            job.options.no_cache,
+        );
         let work = blocking::run(move || Ok(job.run(&asking)));
         let answers = async {
             // Also of a build that was given up: a wish that nobody takes would be waited for. It is dropped unread then, which tells

@@ -15,6 +15,7 @@ mod contents;
 mod context;
 mod debug_shell;
 mod export;
+mod fetched;
 mod git;
 mod image_target;
 mod provenance;

@@ -1,20 +1,19 @@
 //! What ADD takes from web servers: the build asks from its thread, the answer is made beside the sockets.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use wharf_blobs::Spool;
 use wharf_build::builder::{Cancellation, Fetched, RemoteError, RemoteSources};
-use wharf_build::tree::{FileTree, SharedFile};
+use wharf_build::tree::FileTree;
 use wharf_images::{ImageStore, Lease, NewBuildEntry};
 use wharf_layers::Limits;
-use wharf_oci::{Algorithm, Descriptor, Digest, Hasher};
+use wharf_oci::{Descriptor, Digest};
 
 use super::cache_import::{CacheSource, ImportedCaches, take_layer};
 use super::git::git_tree;
 use crate::engine::Engine;
-use crate::error::{EngineError, classify, with_causes};
+use crate::error::with_causes;
 
 /// What a build's thread asks for.
 #[derive(Debug)]
@@ -23,6 +22,10 @@ pub(super) enum Wish {
     File {
         /// Its address.
         url: String,
+        /// The digest that it must have, where somebody says it.
+        checksum: Option<String>,
+        /// Whether what was fetched before does not count.
+        fresh: bool,
         /// Whom to tell.
         answer: oneshot::Sender<Result<Fetched, String>>,
     },
@@ -46,6 +49,8 @@ pub(super) struct Asking {
     caches: Arc<ImportedCaches>,
     limits: Limits,
     cancellation: Arc<Cancellation>,
+    /// `--no-cache`.
+    fresh: bool,
 }
 
 /// Both sides.
@@ -55,6 +60,7 @@ pub(super) fn asking(
     caches: &Arc<ImportedCaches>,
     limits: &Limits,
     cancellation: &Arc<Cancellation>,
+    fresh: bool,
 ) -> (Asking, mpsc::Receiver<Wish>) {
     let (wishes, receiver) = mpsc::channel(1);
     let asking = Asking {
@@ -64,15 +70,18 @@ pub(super) fn asking(
         caches: Arc::clone(caches),
         limits: limits.clone(),
         cancellation: Arc::clone(cancellation),
+        fresh,
     };
     (asking, receiver)
 }
 
 impl RemoteSources for Asking {
-    fn fetch(&self, url: &str) -> Result<Fetched, RemoteError> {
+    fn fetch(&self, url: &str, checksum: Option<&str>) -> Result<Fetched, RemoteError> {
         let (answer, receiver) = oneshot::channel();
         let wish = Wish::File {
             url: url.to_owned(),
+            checksum: checksum.map(str::to_owned),
+            fresh: self.fresh,
             answer,
         };
         let gone = || RemoteError(format!("{url}: the build was given up"));
@@ -136,8 +145,13 @@ impl Engine {
     pub(super) async fn grant(&self, wish: Wish) {
         // whoever asked may have gone
         match wish {
-            Wish::File { url, answer } => {
-                let fetched = self.fetched(&url).await;
+            Wish::File {
+                url,
+                checksum,
+                fresh,
+                answer,
+            } => {
+                let fetched = self.fetched_again(&url, checksum.as_deref(), fresh).await;
                 let fetched = fetched.map_err(|error| format!("{url}: {}", with_causes(&error)));
                 let _gone = answer.send(fetched);
             }
@@ -150,24 +164,5 @@ impl Engine {
                 let _gone = answer.send(layer.map_err(|error| with_causes(&error)));
             }
         }
-    }
-
-    pub(super) async fn fetched(&self, url: &str) -> Result<Fetched, EngineError> {
-        let mut download = self.client()?.download(url).await.map_err(classify)?;
-        let mut scratch = self.store()?.blobs().scratch().map_err(classify)?;
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        let mut size = 0;
-        while let Some(chunk) = download.next_chunk().await.map_err(classify)? {
-            hasher.update(&chunk);
-            scratch.write_all(&chunk).map_err(classify)?;
-            size += chunk.len() as u64;
-        }
-        let file = scratch.reopen().map_err(classify)?;
-        Ok(Fetched {
-            file: SharedFile::new(file, scratch),
-            size,
-            digest: hasher.finish(),
-            modified: None,
-        })
     }
 }

@@ -14,6 +14,7 @@ mod copying;
 mod corpus;
 mod elsewhere;
 mod errors;
+mod fetched;
 mod fixture;
 mod images;
 mod metadata;

@@ -118,12 +118,15 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 
 /// The list of what is gone; empty if that is nothing.
 pub(crate) fn deleted_entries(report: &BuildPruneReport, caches: &CacheMountReport) -> String {
-    if report.entries.is_empty() && caches.removed.is_empty() {
+    if report.entries.is_empty() && report.fetched.is_empty() && caches.removed.is_empty() {
         return String::new();
     }
     let mut text = "Deleted build cache objects:\n".to_owned();
     for entry in &report.entries {
         _ = writeln!(text, "{}", entry.blob.digest.short());
+    }
+    for file in &report.fetched {
+        _ = writeln!(text, "{}", file.facts.digest.short());
     }
     for cache in &caches.removed {
         let short: String = cache.name.chars().take(12).collect();
