@@ -106,11 +106,14 @@ fn enter(
         }
         Ok(Forked::Parent { child, .. }) => {
             drop((io, socket));
+            // Nobody's pipe stays open because of this process.
+            let _still_open = sys::close_all_but_standard();
             let status = rustix::io::retry_on_intr(|| {
                 rustix::process::waitpid(Some(child), WaitOptions::empty())
             });
             let code = status.ok().flatten().map(|(_, status)| exit_code(status));
-            code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
+            // At once: what is closed above has owners who would close it again.
+            sys::exit_now(code.unwrap_or(255))
         }
     }
 }

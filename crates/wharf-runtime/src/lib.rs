@@ -48,7 +48,7 @@ pub use capabilities::{Capability, CapabilitySet, UnknownCapability};
 pub use client::{MonitorClient, MonitorClientError};
 pub use container_root::{mount_in_root, open_running_root};
 pub use exec::{ExecTarget, exec};
-pub use exec_streams::connect_exec;
+pub use exec_streams::{ExecPipes, connect_exec, exec_pipes};
 pub use id_maps::{MapError, own_ids};
 pub use launch::{ChildIo, LaunchError, Launched, launch};
 pub use logs::{LogEntry, LogReader, OutputStream};

@@ -1,10 +1,12 @@
 //! Who the container's program is: user, groups, capabilities, limits.
 
 use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Write as _, stderr, stdin, stdout};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{FileType, Gid, Uid};
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::{CapabilitySet as KernelSet, CapabilitySets};
 
@@ -43,6 +45,27 @@ impl Identity {
     /// The user's home, for `$HOME`.
     pub(super) fn home(&self) -> &str {
         &self.account.home
+    }
+
+    /// Gives the standard streams to the user, who may open them once more as `/dev/stdout` (runc, `fixStdioPermissions`).
+    pub(super) fn own_streams(&self) -> Result<(), InitError> {
+        let what = "give the standard streams to the user";
+        let null = rustix::fs::makedev(1, 3);
+        let user = Uid::from_raw(self.account.user);
+        for stream in [stdin().as_fd(), stdout().as_fd(), stderr().as_fd()] {
+            let stat = rustix::fs::fstat(stream).map_err(during(what))?;
+            let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+                && stat.st_rdev == null;
+            if stat.st_uid == self.account.user || is_null {
+                continue;
+            }
+            match rustix::fs::fchown(stream, Some(user), None) {
+                // Ids that are not mapped, and files that are only read, stay as they are.
+                Ok(()) | Err(Errno::PERM | Errno::INVAL | Errno::ROFS) => (),
+                Err(error) => return Err(during(what)(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Becomes this user. What the caller may do afterwards is what its program may.

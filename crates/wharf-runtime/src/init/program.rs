@@ -32,6 +32,7 @@ pub(super) fn execute(
     };
     let environment = environment(process, identity);
     let filter = filter(process)?;
+    identity.own_streams()?;
     identity::bound_capabilities(process.capabilities)?;
     // Without new privileges forbidden, only who may administer the system may limit its calls: that is now. With them
     // forbidden it is done at last, so that a strict profile need not allow what is done until then.

@@ -365,6 +365,55 @@ fn monitor_of(id: &str) -> String {
     panic!("nobody watches {id}");
 }
 
+// Servers log to `/dev/stdout`, which they open, as users who are not root.
+#[test]
+fn privileged_users_may_open_their_streams() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let script = "echo out >/dev/stdout; echo error >/dev/stderr";
+    let check = |words: &[&str]| {
+        let words = [words, &["sh", "-c", script]].concat();
+        let output = containers.wharf(words).run().success();
+        assert_eq!(output.text(), "out\n");
+        assert_eq!(output.error_text(), "error\n");
+    };
+    let run = ["run", "--user", "33:44", "--network", "none"];
+    check(&[&run[..], &["--rm", "busybox"]].concat());
+    let sleep = ["--detach", "--name", "one", "busybox", "sleep", "1000"];
+    containers.prints([&run[..], &sleep].concat());
+    check(&["exec", "one"]);
+    check(&["exec", "--user", "55", "one"]);
+    let file = "FROM busybox\nUSER 33\nRUN echo out >/dev/stdout && echo error >/dev/stderr\n";
+    let build = ["build", "--network", "none", "--quiet", "-"];
+    containers.wharf(build).input(file).run().success();
+}
+
+// What the caller has, a terminal or a file, is not the container's to open.
+#[test]
+fn privileged_exec_has_pipes_and_no_stream_of_the_caller() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let run = ["run", "--detach", "--name", "one", "--network", "none"];
+    containers.prints([&run[..], &["busybox", "sleep", "1000"]].concat());
+    let exec = |input: &[u8], script: &str| {
+        let words = ["exec", "--interactive", "one", "sh", "-c", script];
+        containers.wharf(words).input(input).run()
+    };
+    let show = "stat -L -c %F /dev/stdin /dev/stdout /dev/stderr";
+    assert_eq!(exec(b"", show).success().text(), "fifo\n".repeat(3));
+    // More than a pipe holds, both ways at once.
+    let much: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    assert!(exec(&much, "cat").success().stdout == much);
+    exec(&much, "exit 7").exits_with(7);
+    // What stays in the background is not waited for.
+    assert_eq!(
+        exec(b"", "sleep 1000 & echo begun").success().text(),
+        "begun\n"
+    );
+}
+
 #[test]
 fn privileged_exec_enters_a_container() {
     let Some(containers) = Containers::new().map(Containers::imported) else {

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use wharf_engine::ExecRequest;
-use wharf_runtime::{ChildIo, connect_exec, terminal_size};
+use wharf_runtime::{ChildIo, connect_exec, exec_pipes, terminal_size};
 
 use super::run::NOT_RUN;
 use super::run_flags::{ENV, ENV_FILE};
@@ -12,6 +12,7 @@ use super::run_options::variables;
 use crate::arguments::{Command, Flag, Matches, Positionals, Run};
 use crate::daemon_words::FoundByDaemon as _;
 use crate::exit::Failure;
+use crate::printer::PrintError;
 use crate::session::Session;
 
 const DETACH: Flag =
@@ -77,10 +78,11 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
         privileged: matches.is_set(&PRIVILEGED),
         terminal: terminal.then(|| terminal_size().unwrap_or_default()),
     };
-    let io = if detached || terminal {
-        ChildIo::default()
+    let (io, pipes) = if detached || terminal {
+        (ChildIo::default(), None)
     } else {
-        ChildIo::ours(interactive)?
+        let (theirs, ours) = exec_pipes(interactive)?;
+        (theirs, Some(ours))
     };
     let launched = engine
         .exec_in_container(&container, request, io)
@@ -88,7 +90,12 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     if detached {
         return Ok(ExitCode::SUCCESS);
     }
-    let code = connect_exec(&launched, interactive)?;
+    let code = match connect_exec(&launched, interactive, pipes) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            return Err(PrintError::reader_gone().into());
+        }
+        ended => ended?,
+    };
     Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(NOT_RUN)))
 }
 
