@@ -56,6 +56,8 @@ pub(crate) const PEERS: &[Program] = &[
     program("zstd", "zstd"),
     program("xz", "xz-utils"),
     program("bzip2", "bzip2"),
+    program("sqlite3", "sqlite3"),
+    program("db5.3_load", "db5.3-util"),
     program("setfattr", "attr"),
     program("setcap", "libcap2-bin"),
     program("mkfs.ext4", "e2fsprogs"),

@@ -203,6 +203,98 @@ fn all_three_databases_are_read() {
     }
 }
 
+/// A hash of Berkeley DB's own making; `None`, said aloud, without its tools.
+fn loaded(headers: &[Vec<u8>], settings: &[&str]) -> Option<Vec<u8>> {
+    use std::fmt::Write as _;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("Packages");
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        })
+    };
+    let mut dump = "VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n".to_owned();
+    // number 0 holds the last number that was given
+    let last = u32::try_from(headers.len()).unwrap().to_le_bytes();
+    writeln!(dump, " {}\n {}", hex(&[0; 4]), hex(&last)).unwrap();
+    for (number, header) in (1_u32..).zip(headers) {
+        writeln!(dump, " {}\n {}", hex(&number.to_le_bytes()), hex(header)).unwrap();
+    }
+    dump += "DATA=END\n";
+    let settings = settings.iter().flat_map(|setting| ["-c", setting]);
+    let child = Command::new("db5.3_load")
+        .args(settings)
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else {
+        eprintln!("skipped: db5.3_load (db5.3-util) is not installed");
+        return None;
+    };
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(dump.as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    Some(std::fs::read(&path).unwrap())
+}
+
+#[test]
+fn what_berkeley_db_makes_is_read() {
+    for settings in [
+        &["db_pagesize=512"][..],
+        &["db_pagesize=4096"],
+        &["db_pagesize=65536"],
+        &["db_pagesize=4096", "db_lorder=4321"],
+    ] {
+        match loaded(&many(), settings) {
+            Some(database) => check(&database),
+            None => return,
+        }
+    }
+}
+
+/// Headers that rpm 4.18 wrote, in databases of rpm's and Berkeley DB's own code: `real/Packages.db` was made by `lib/backend/ndb` of
+/// rpm's sources, which has deleted pack3 again, `real/Packages` by `db5.3_load` of what `rpmdb.sqlite` holds; rpm's
+/// reader `bdb_ro` finds these packages in it.
+#[test]
+fn real_databases_are_read() {
+    let shown = |database: &[u8]| -> Vec<String> {
+        let mut packages: Vec<String> = rpm_packages(database)
+            .unwrap()
+            .into_iter()
+            .map(|one| {
+                format!(
+                    "{} {} {} {}",
+                    one.name, one.version, one.source, one.licence
+                )
+            })
+            .collect();
+        packages.sort();
+        packages
+    };
+    let small = "small 4:1.2-3 small MIT";
+    assert_eq!(
+        shown(include_bytes!("real/Packages.db")),
+        [
+            "pack1 1.0~rc1-3 pack1 MIT",
+            "pack2 2.0~rc1-3 pack2 MIT",
+            small
+        ]
+    );
+    assert_eq!(
+        shown(include_bytes!("real/Packages")),
+        [
+            "pack1 1.0~rc1-3 pack1 MIT",
+            "pack2 2.0~rc1-3 pack2 MIT",
+            "pack3 3.0~rc1-3 pack3 MIT",
+            small
+        ]
+    );
+}
+
 #[test]
 fn damage_is_told() {
     let whole = ndb(&many());
