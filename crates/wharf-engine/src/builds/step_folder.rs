@@ -1,13 +1,14 @@
-//! Folders of steps at work, below `builds/`: each with a lock that says that it is, and swept by whoever comes when it is not.
+//! Folders of steps at work, below `builds/`: each with a lock beside it that says that it is, and swept by whoever comes when it is not.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use wharf_blobs::FileLock;
 
-use crate::containers::{new_id, step_folders};
+use crate::containers::{STEP_LOCK, new_id, step_folders, step_lock};
 use crate::engine::Engine;
 
 /// The folder of one step, which goes with it.
@@ -15,7 +16,7 @@ use crate::engine::Engine;
 pub(super) struct StepFolder {
     path: PathBuf,
     id: String,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl StepFolder {
@@ -45,17 +46,17 @@ impl StepFolder {
             tracing::warn!(%error, "what is left of the networks of dead builds cannot be removed");
         }
         let id = new_id()?;
-        let path = all.join(&id);
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        // held before it can be found
-        let lock = File::create(path.join("lock.new"))?;
-        flock(&lock, FlockOperation::LockExclusive)?;
-        std::fs::rename(path.join("lock.new"), path.join("lock"))?;
-        Ok(Self {
-            path,
+        // There before the folder, and gone after it: a folder that nobody holds is a dead process's.
+        let lock = FileLock::acquire(&step_lock(&all, &id))?;
+        let folder = Self {
+            path: all.join(&id),
             id,
             _lock: lock,
-        })
+        };
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&folder.path)?;
+        Ok(folder)
     }
 
     /// Where it is.
@@ -77,29 +78,34 @@ impl Drop for StepFolder {
     }
 }
 
+/// Removes a folder that this process holds, and its lock.
 fn remove(path: &Path) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+    let (Some(all), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(());
     };
-    wharf_layers::remove_tree(File::open(parent)?, name)
+    let lock = step_lock(all, &name.to_string_lossy());
+    let removed = wharf_layers::remove_tree(File::open(all)?, name);
+    for removed in [removed, std::fs::remove_file(lock)] {
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    Ok(())
 }
 
 /// Removes the folders of processes that died. Whether there were any.
 fn sweep(all: &Path) -> io::Result<bool> {
-    let mut found = false;
+    let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(all)? {
-        let path = entry?.path();
-        // Without a lock it is being made, or being removed.
-        let Ok(lock) = File::open(path.join("lock")) else {
-            continue;
-        };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.insert(name.trim_end_matches(STEP_LOCK).to_owned());
+    }
+    let mut found = false;
+    for name in names {
+        if let Some(_lock) = FileLock::try_acquire(&step_lock(all, &name))? {
             found = true;
-            match remove(&path) {
-                // its owner was just removing it
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
-            }
+            remove(&all.join(&name))?;
         }
     }
     Ok(found)

@@ -95,9 +95,17 @@ pub(crate) fn step_folders(root: &Path) -> PathBuf {
     root.join("builds")
 }
 
+/// How the name of a folder's lock ends, which lies beside it.
+pub(crate) const STEP_LOCK: &str = ".lock";
+
+/// The lock of the folder of this name in the folder of all.
+pub(crate) fn step_lock(all: &Path, name: &str) -> PathBuf {
+    all.join(format!("{name}{STEP_LOCK}"))
+}
+
 /// Whether somebody holds the step's folder of this name.
 pub(crate) fn is_at_work(root: &Path, name: &str) -> bool {
-    let lock = step_folders(root).join(name).join("lock");
+    let lock = step_lock(&step_folders(root), name);
     File::open(lock)
         .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err())
 }

@@ -252,7 +252,7 @@ fn running_project() -> Option<Project> {
 }
 
 /// Gives the project to the user, with a binary that the user may start.
-fn give_to(user: &OrdinaryUser, project: &Project) {
+pub(crate) fn give_to(user: &OrdinaryUser, project: &Project) {
     project.file("Dockerfile", "");
     let binary = project.sandbox.path().join("wharf");
     std::fs::copy(project.sandbox.wharf_binary(), &binary).unwrap();

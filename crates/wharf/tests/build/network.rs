@@ -2,11 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use testkit::{OrdinaryUser, Peer};
+
+use crate::corpus::give_to;
 use crate::fixture::Project;
 use crate::running::project;
 use crate::side_by_side::interrupted;
@@ -194,7 +198,9 @@ fn privileged_a_build_that_is_killed_leaves_no_network() {
         assert!(Instant::now() < deadline, "{cable} is left");
         std::thread::yield_now();
     }
-    // Whoever builds next takes back what was written down.
+    // Whoever builds next takes back what was written down, and a folder that was half removed.
+    let builds = project.sandbox.root().join("builds");
+    std::fs::create_dir_all(builds.join("0123").join("upper")).unwrap();
     project.run(&["--network=none", "--target=base"]).success();
     project
         .run(&["--network=none", "--target=base", "--no-cache"])
@@ -202,6 +208,53 @@ fn privileged_a_build_that_is_killed_leaves_no_network() {
     let written = written_down(&project);
     assert_eq!(devices(&written, "host_device"), Vec::<String>::new());
     assert!(!is_there(bridge), "{bridge} is left");
-    let builds = std::fs::read_dir(project.sandbox.root().join("builds"));
-    assert_eq!(builds.unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(builds).unwrap().count(), 0);
+}
+
+#[test]
+fn privileged_an_ordinary_users_steps_have_what_can_be_had() {
+    let of_steps =
+        "cat /proc/net/dev | tail -n +3 | sed 's/^ */de''vice /'; grep nameserver /etc/resolv.conf";
+    let rest = format!("RUN {of_steps}\nRUN {of_steps}\nRUN --network=none {of_steps}\n");
+    let Some(project) = project(&rest) else {
+        return;
+    };
+    let dockerfile = std::fs::read(project.context().join("Dockerfile")).unwrap();
+    let sandbox = &project.sandbox;
+    let one = OrdinaryUser::with_one_id();
+    give_to(&one, &project);
+    project.file("Dockerfile", dockerfile);
+    let build = |user: &OrdinaryUser| {
+        let program = user.program(sandbox, sandbox.path().join("wharf"));
+        let words = ["build", "--progress=plain", "--no-cache", "context"];
+        program.args(words).run().success().error_text()
+    };
+    let devices = |text: &str| {
+        let all = said(text, " device ").into_iter();
+        let names = all.map(|line| line.split(':').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    // Where nobody may have a tunnel, which is as usual as that everybody may.
+    let tunnel = std::fs::metadata("/dev/net/tun").map(|found| found.permissions().mode());
+    if tunnel.is_ok_and(|mode| mode & 0o006 == 0) {
+        let text = build(&one);
+        let warning = "steps have the machine's network: ";
+        assert_eq!(text.matches(warning).count(), 1, "{text}");
+        let machines = std::fs::read_dir("/sys/class/net").unwrap().count();
+        assert!(devices(&text).len() > 2 * machines.min(2), "{text}");
+    }
+    // pasta, where it is installed, is taken instead.
+    if Peer::Slirp4netns.installed().is_none() {
+        return;
+    }
+    let Some(user) = one.with_tunnel(sandbox) else {
+        return;
+    };
+    let text = build(&user);
+    assert!(!text.contains("the machine's network"), "{text}");
+    // Each has one beside its loopback, but the last.
+    let devices = devices(&text);
+    assert_eq!(devices.len(), 5, "{text}");
+    let loopbacks = devices.iter().filter(|device| *device == "lo").count();
+    assert_eq!(loopbacks, 3, "{text}");
 }
