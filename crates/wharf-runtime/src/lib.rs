@@ -58,7 +58,7 @@ pub use own_namespaces::{
     NamespaceError, can_enter_user_namespace, enter_mount_namespace, enter_user_namespace,
     mount_memory,
 };
-pub use own_program::{OwnProgram, restart_unwritable};
+pub use own_program::{OwnProgram, keep_inherited_descriptors, restart_unwritable};
 pub use signals::{InvalidSignal, parse_signal};
 pub use spec::{
     ContainerSpec, DeviceSpec, IdMapping, IdRange, LimitSpec, MountSource, MountSpec,

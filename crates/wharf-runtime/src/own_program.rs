@@ -14,7 +14,7 @@ use std::process::Command;
 use rustix::fs::StatVfsMountFlags;
 use rustix::mount::OpenTreeFlags;
 
-use crate::sys::{MountChange, change_mount};
+use crate::sys::{self, MountChange, change_mount};
 
 const OWN: &str = "/proc/self/exe";
 
@@ -46,6 +46,12 @@ impl OwnProgram {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Keeps descriptors that this process was started with from all programs that it starts, and from what these leave behind: for the
+/// very beginning. Only the standard streams are passed on.
+pub fn keep_inherited_descriptors() -> io::Result<()> {
+    sys::keep_descriptors()
 }
 
 /// Starts this process anew from where it cannot be written, with the same arguments, unless it runs from there, or cannot.

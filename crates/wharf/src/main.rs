@@ -30,6 +30,8 @@ use printer::Printer;
 use session::Session;
 
 fn main() -> ExitCode {
+    // A kernel that cannot is told by whoever starts a container.
+    let _kept = wharf_runtime::keep_inherited_descriptors();
     let environment = Environment::read();
     let printer = Printer::of_process(&environment);
     let words = std::env::args_os().skip(1);

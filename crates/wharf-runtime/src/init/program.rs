@@ -32,6 +32,8 @@ pub(super) fn execute(
     };
     let environment = environment(process, identity);
     let filter = filter(process)?;
+    sys::keep_descriptors().map_err(during("keep descriptors from the program"))?;
+    sys::leave_session_keyring().map_err(during("make a session keyring"))?;
     identity.own_streams()?;
     identity::bound_capabilities(process.capabilities)?;
     // Without new privileges forbidden, only who may administer the system may limit its calls: that is now. With them

@@ -1,6 +1,7 @@
 //! What no safe library asks of the kernel, each as one small safe function.
 
 mod bpf;
+mod descriptors;
 mod execute;
 mod fork;
 mod interface;
@@ -10,6 +11,7 @@ mod seccomp;
 mod signals;
 
 pub(crate) use bpf::{DeviceInstruction, attach_device_program};
+pub(crate) use descriptors::{keep_descriptors, leave_session_keyring};
 pub(crate) use execute::execute;
 pub(crate) use fork::{CloneFlags, Forked, close_all_but_standard, exit_now, fork, fork_again};
 pub(crate) use interface::loopback_up;

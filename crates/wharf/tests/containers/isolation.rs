@@ -225,3 +225,46 @@ fn privileged_users_groups_and_environment() {
         "x y|from file|passed on|/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
     );
 }
+
+// Whoever starts us may have left descriptors open: one that leads to a folder leads out of a container.
+#[test]
+fn privileged_nothing_that_the_caller_has_open_is_inherited() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    let with_descriptors = |words: &[&str]| {
+        let script = "exec 7</etc 8<>/dev/null; exec \"$@\"";
+        let shell = sandbox.program("sh").args(["-c", script, "sh"]);
+        let command = shell.arg(sandbox.wharf_binary()).args(words);
+        command.run().success().text()
+    };
+    // The last one is the listing's own.
+    let list = "ls /proc/self/fd | tr '\\n' ' '";
+    let run = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        list,
+    ];
+    assert_eq!(with_descriptors(&run), "0 1 2 3 ");
+    let run = ["run", "--detach", "--name", "one", "--network", "none"];
+    with_descriptors(&[&run[..], &["busybox", "sleep", "1000"]].concat());
+    assert_eq!(
+        with_descriptors(&["exec", "one", "sh", "-c", list]),
+        "0 1 2 3 "
+    );
+    let first = "ls /proc/1/fd | tr '\\n' ' '";
+    let shown = containers.prints(["exec", "one", "sh", "-c", first]);
+    assert_eq!(shown, "0 1 2 ");
+    // Nor does the process that stays behind keep it open.
+    let id = containers.prints(["inspect", "--format", "{{.Id}}", "one"]);
+    let script = format!("readlink /proc/$(pgrep -f 'container-monito[r] {id}')/fd/*");
+    let open = sandbox.program("sh").args(["-c", &script]).run();
+    let open = open.success().text();
+    assert!(!open.is_empty() && !open.contains("/etc\n"), "{open}");
+}
