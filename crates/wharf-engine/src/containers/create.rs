@@ -267,12 +267,13 @@ fn settled(mut host: HostConfig) -> HostConfig {
             };
         }
     }
-    let list = |paths: &[&str]| {
-        let shown: &[&str] = if host.privileged { &[] } else { paths };
-        Some(shown.iter().map(ToString::to_string).collect())
+    let privileged = host.privileged;
+    let usual = |asked: &mut Option<Vec<String>>, paths: &[&str]| {
+        let paths: &[&str] = if privileged { &[] } else { paths };
+        asked.get_or_insert_with(|| paths.iter().map(ToString::to_string).collect());
     };
-    host.masked_paths = list(&MASKED_PATHS);
-    host.readonly_paths = list(&READ_ONLY_PATHS);
+    usual(&mut host.masked_paths, &MASKED_PATHS);
+    usual(&mut host.readonly_paths, &READ_ONLY_PATHS);
     host
 }
 

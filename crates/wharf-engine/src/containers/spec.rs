@@ -101,11 +101,6 @@ impl Engine {
         for mount in &record.mounts {
             mounts.push(mount_spec(mount)?);
         }
-        let (masked, read_only) = if host.privileged {
-            (Vec::new(), Vec::new())
-        } else {
-            (paths(&MASKED_PATHS), paths(&READ_ONLY_PATHS))
-        };
         let mut sysctls = host.sysctls.clone();
         if namespaces.network == NamespaceChoice::New && namespaces.user.is_none() {
             for (name, value) in OWN_NETWORK_SYSCTLS {
@@ -128,8 +123,8 @@ impl Engine {
             domain_name: config.domainname.clone(),
             mounts,
             devices: devices::devices(host)?,
-            masked_paths: masked,
-            read_only_paths: read_only,
+            masked_paths: named(host.masked_paths.as_deref()),
+            read_only_paths: named(host.readonly_paths.as_deref()),
             sysctls,
         })
     }
@@ -215,6 +210,14 @@ fn no_driver(request: &DeviceRequest) -> EngineError {
         lists.join(" ")
     );
     failure(ErrorKind::Invalid, text)
+}
+
+fn named(texts: Option<&[String]>) -> Vec<PathBuf> {
+    texts
+        .unwrap_or_default()
+        .iter()
+        .map(PathBuf::from)
+        .collect()
 }
 
 pub(super) fn paths(texts: &[&str]) -> Vec<PathBuf> {
@@ -319,8 +322,16 @@ pub(super) fn security(host: &HostConfig) -> Result<Security, EngineError> {
                 )?;
                 security.seccomp = SeccompChoice::Profile(profile.to_owned());
             }
-            // There is neither on a machine without them, and Docker ignores them there.
-            ("apparmor" | "label" | "systempaths" | "writable-cgroups", _) => (),
+            ("apparmor", "unconfined") | ("label", "disable") | ("writable-cgroups", _) => (),
+            // Docker ignores them on machines without the two. Where they are, nobody shall believe to be confined.
+            ("apparmor", _) if !has_apparmor() => (),
+            ("label", _) if !Path::new("/sys/fs/selinux/enforce").exists() => (),
+            ("apparmor" | "label", _) => {
+                let text = format!(
+                    "--security-opt {option}: wharf applies neither AppArmor profiles nor SELinux labels; seccomp and capabilities confine its containers"
+                );
+                return Err(failure(ErrorKind::Invalid, text));
+            }
             _ => {
                 let text = format!("invalid --security-opt 2: {option:?}");
                 return Err(failure(ErrorKind::Invalid, text));
@@ -328,6 +339,11 @@ pub(super) fn security(host: &HostConfig) -> Result<Security, EngineError> {
         }
     }
     Ok(security)
+}
+
+fn has_apparmor() -> bool {
+    let enabled = std::fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+    enabled.is_ok_and(|text| text.starts_with('Y'))
 }
 
 pub(super) fn limits(host: &HostConfig) -> Vec<LimitSpec> {

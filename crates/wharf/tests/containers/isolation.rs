@@ -268,3 +268,29 @@ fn privileged_nothing_that_the_caller_has_open_is_inherited() {
     let open = open.success().text();
     assert!(!open.is_empty() && !open.contains("/etc\n"), "{open}");
 }
+
+#[test]
+fn privileged_paths_of_the_system_can_be_opened() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let count = "grep -c ' /proc/' /proc/self/mounts; true";
+    let closed = containers.shell(&[], count);
+    assert_ne!(closed.trim(), "0");
+    let open = containers.shell(&["--security-opt", "systempaths=unconfined"], count);
+    assert_eq!(open.trim(), "0");
+    let create = [
+        "create",
+        "--name",
+        "one",
+        "--security-opt",
+        "systempaths=unconfined",
+    ];
+    containers.prints([&create[..], &["busybox"]].concat());
+    let shown =
+        "{{.HostConfig.MaskedPaths}} {{.HostConfig.ReadonlyPaths}} {{.HostConfig.SecurityOpt}}";
+    assert_eq!(
+        containers.prints(["inspect", "--format", shown, "one"]),
+        "[] [] []"
+    );
+}

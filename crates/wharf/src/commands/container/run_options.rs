@@ -95,6 +95,9 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         !matches.is_set(&flags::RM) || restart_policy.name == "no",
         "conflicting options: cannot specify both --restart and --rm"
     );
+    let opened = |option: &String| option == ALL_PATHS_OPEN;
+    let asked = matches.list(&flags::SECURITY_OPT).iter().any(opened);
+    let open_paths = asked.then(Vec::new);
     Ok(HostConfig {
         binds: (!binds.is_empty()).then_some(binds),
         container_id_file: text(&flags::CIDFILE),
@@ -120,6 +123,8 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         publish_all_ports: matches.is_set(&flags::PUBLISH_ALL),
         readonly_rootfs: matches.is_set(&flags::READ_ONLY),
         security_opt: security_options(matches)?,
+        masked_paths: open_paths.clone(),
+        readonly_paths: open_paths,
         tmpfs: temporary(matches),
         uts_mode: text(&flags::UTS),
         userns_mode: text(&flags::USERNS),
@@ -150,8 +155,6 @@ fn host_config(matches: &Matches) -> anyhow::Result<HostConfig> {
         ulimits: values_of(matches, &flags::ULIMIT, values::ulimit)?,
         mounts: values_of(matches, &flags::MOUNT, parse_mount)?,
         annotations: pairs(matches.list(&flags::ANNOTATION)),
-        masked_paths: None,
-        readonly_paths: None,
         // By `with_devices`.
         ..HostConfig::default()
     })
@@ -387,6 +390,7 @@ pub(super) fn restart_policy(text: &str) -> anyhow::Result<RestartPolicyConfig> 
 /// A seccomp profile is read here, since it is a file of whoever calls.
 fn security_options(matches: &Matches) -> anyhow::Result<Option<Vec<String>>> {
     let mut options = matches.list(&flags::SECURITY_OPT).to_vec();
+    options.retain(|option| option != ALL_PATHS_OPEN);
     for option in &mut options {
         let alone = matches!(option.as_str(), "no-new-privileges" | "writable-cgroups");
         anyhow::ensure!(
@@ -409,6 +413,9 @@ fn security_options(matches: &Matches) -> anyhow::Result<Option<Vec<String>>> {
     }
     Ok(Some(options).filter(|options| !options.is_empty()))
 }
+
+/// No path of the system is hidden or kept from being written: the client's word for two fields (docker/cli, `parseSystemPaths`).
+const ALL_PATHS_OPEN: &str = "systempaths=unconfined";
 
 fn temporary(matches: &Matches) -> BTreeMap<String, String> {
     let pair = |text: &String| {
