@@ -13,7 +13,7 @@ use wharf_runtime::HostError;
 use wharf_runtime::network::{NameError, UserNetworkTool};
 
 use super::step_folder::StepFolder;
-use crate::containers::{HostConfig, StepConnection, StepNetwork, resolver_text};
+use crate::containers::{HostConfig, SharedNetwork, StepConnection, StepNetwork, resolver_text};
 use crate::engine::Engine;
 
 /// The network of steps that do not say which they want, where nobody says it for them.
@@ -56,6 +56,8 @@ pub(super) struct StepPlace<'a> {
     pool: &'a StepNetworks,
     pub(super) connection: StepConnection,
     connected: Option<Connected>,
+    /// A container's.
+    shared: Option<SharedNetwork>,
     /// Whether another step may have it.
     again: bool,
 }
@@ -76,6 +78,7 @@ impl StepNetworks {
     pub(super) fn connects_for(&self, wanted: Network) -> bool {
         wanted == Network::Default
             && self.engine.settings().caller.is_none()
+            && self.container().is_none()
             && self.lock().is_empty()
     }
 
@@ -84,10 +87,19 @@ impl StepNetworks {
     /// # Errors
     /// If it cannot be connected.
     pub(super) fn take(&self, wanted: Network, insecure: bool) -> Result<StepPlace<'_>, String> {
+        let mut shared = None;
         let connection = match wanted {
             Network::Host => StepConnection::Machine,
             Network::None => StepConnection::Nothing,
             Network::Default if self.engine.settings().caller.is_some() => self.of_user(),
+            Network::Default if self.container().is_some() => {
+                let container = self.container().unwrap_or_default();
+                let network = self.engine.network_of_container(container);
+                let network = network.map_err(|error| error.to_string())?;
+                let connection = StepConnection::Shared(network.namespace.clone());
+                shared = Some(network);
+                connection
+            }
             Network::Default => {
                 let free = self.lock().pop();
                 let connected = match free {
@@ -98,6 +110,7 @@ impl StepNetworks {
                     pool: self,
                     connection: StepConnection::Namespace(connected.network.namespace()),
                     connected: Some(connected),
+                    shared: None,
                     again: !insecure,
                 });
             }
@@ -106,6 +119,7 @@ impl StepNetworks {
             pool: self,
             connection,
             connected: None,
+            shared,
             again: false,
         })
     }
@@ -117,6 +131,11 @@ impl StepNetworks {
         // Without a thread whoever comes next does it.
         let thread = std::thread::Builder::new().spawn(move || networks.release(free));
         Releasing(thread.ok())
+    }
+
+    /// The container whose network steps share.
+    fn container(&self) -> Option<&str> {
+        self.name.strip_prefix("container:")
     }
 
     fn connect(&self) -> Result<Connected, HostError> {
@@ -187,7 +206,10 @@ impl StepPlace<'_> {
             StepConnection::Nothing => Ok(None),
             _ => {
                 let connected = self.connected.as_ref();
-                let gateway = connected.and_then(|connected| connected.network.gateway());
+                let gateway = match &self.shared {
+                    Some(shared) => shared.gateway,
+                    None => connected.and_then(|connected| connected.network.gateway()),
+                };
                 gateway
                     .map(|it| Some(it.into()))
                     .ok_or(NameError::NoGateway)
@@ -205,6 +227,10 @@ impl StepPlace<'_> {
         match &self.connection {
             StepConnection::Machine | StepConnection::Nothing => {
                 Ok(std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
+            }
+            StepConnection::Shared(_) => {
+                let shared = self.shared.as_ref();
+                Ok(shared.map_or_else(String::new, |shared| shared.resolver.clone()))
             }
             StepConnection::Namespace(_) => resolver_text(host, own),
             StepConnection::User(tool) => resolver_text(host, Some(tool.dns_server().into())),

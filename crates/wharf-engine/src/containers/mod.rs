@@ -46,7 +46,7 @@ pub use files::{ContainerFiles, PathStat};
 pub use inspect::described_volume;
 pub(crate) use names::new_id;
 pub use networks::{ContainerNetwork, EndpointConfig, Network, NetworkPlace, NetworkRequest};
-pub(crate) use networks::{StepNetwork, resolver_text};
+pub(crate) use networks::{SharedNetwork, StepNetwork, resolver_text};
 pub use record::{Container, ContainerRecord};
 pub(crate) use resources::resources;
 pub use sizes::parse_size;

@@ -164,7 +164,11 @@ impl Engine {
     }
 
     /// The namespace of another container, which must run.
-    fn namespace_of(&self, text: &str, kind: &str) -> Result<NamespaceChoice, EngineError> {
+    pub(super) fn namespace_of(
+        &self,
+        text: &str,
+        kind: &str,
+    ) -> Result<NamespaceChoice, EngineError> {
         let other = self.container(text)?;
         if kind == "ipc"
             && matches!(

@@ -74,8 +74,10 @@ pub enum StepConnection {
     Machine,
     /// Not at all.
     Nothing,
-    /// By this network namespace.
+    /// By this network namespace, which is there for steps.
     Namespace(PathBuf),
+    /// By this network namespace, which is somebody else's.
+    Shared(PathBuf),
     /// By a program of an ordinary user's, in a network namespace of its own.
     User(UserNetworkTool),
 }
@@ -85,8 +87,13 @@ impl StepConnection {
         match self {
             Self::Machine => NamespaceChoice::Host,
             Self::Nothing | Self::User(_) => NamespaceChoice::New,
-            Self::Namespace(path) => NamespaceChoice::File(path.clone()),
+            Self::Namespace(path) | Self::Shared(path) => NamespaceChoice::File(path.clone()),
         }
+    }
+
+    /// Whether nothing of the network is anybody else's.
+    fn is_own(&self) -> bool {
+        !matches!(self, Self::Machine | Self::Shared(_))
     }
 }
 
@@ -186,7 +193,7 @@ impl Engine {
             cgroup: NamespaceChoice::New,
             user: self.id_mapping()?,
         };
-        let sysctls = if namespaces.network == NamespaceChoice::Host || namespaces.user.is_some() {
+        let sysctls = if namespaces.user.is_some() || !request.network.is_own() {
             BTreeMap::new()
         } else {
             let all = OWN_NETWORK_SYSCTLS.into_iter();

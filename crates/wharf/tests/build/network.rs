@@ -146,6 +146,9 @@ fn privileged_a_build_in_a_network_of_somebodys_finds_names() {
     ) else {
         return;
     };
+    let begin = std::fs::read_to_string(project.context().join("Dockerfile")).unwrap();
+    let (begin, _) = begin.split_once("FROM base").unwrap();
+    let begin = format!("{begin}FROM base\n");
     let wharf = |words: &[&str]| project.sandbox.wharf(words.iter().copied()).run();
     project.run(&["--target=base", "--tag=base"]).success();
     let name = "wharf-build";
@@ -168,7 +171,15 @@ fn privileged_a_build_in_a_network_of_somebodys_finds_names() {
         inside.contains("server") && !inside.contains("10.214.1.3"),
         "{inside}"
     );
+    // The container's own network, with its servers.
+    let shares = format!("{begin}RUN ip -o -4 addr show eth0 && nslookup server\n");
+    project.file("Dockerfile", shares);
+    let shared = ["--network=container:server", "--add-host=up:host-gateway"];
+    let text = project.run(&shared).success().error_text();
+    assert!(text.contains("inet 10.214.1.2/24"), "{text}");
     wharf(&["rm", "-f", "server"]).success();
+    let text = project.run(&shared).exits_with(1).error_text();
+    assert!(text.contains("No such container: server"), "{text}");
     wharf(&["network", "rm", name]).success();
     let text = project.run(&["--network", name]).exits_with(1).error_text();
     assert!(text.contains("network wharf-build not found"), "{text}");

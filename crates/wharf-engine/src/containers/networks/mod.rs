@@ -23,5 +23,5 @@ pub use file::{Network, NetworkPlace};
 pub(crate) use names::resolver_text;
 pub(super) use places::Connected;
 pub use places::ContainerNetwork;
-pub(crate) use steps::StepNetwork;
+pub(crate) use steps::{SharedNetwork, StepNetwork};
 pub(super) use user_place::UserPlace;

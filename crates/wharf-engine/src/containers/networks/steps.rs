@@ -6,8 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use wharf_runtime::HostError;
 use wharf_runtime::network::{Firewall, NAME_SERVER, NameServerThread, NetworkNamespace};
+use wharf_runtime::{HostError, NamespaceChoice};
 use wharf_transfer::ErrorKind;
 
 use super::connect::EndpointConfig;
@@ -46,9 +46,45 @@ impl StepNetwork {
     }
 }
 
+/// The network of a container, for a step that shares it.
+#[derive(Debug)]
+pub(crate) struct SharedNetwork {
+    /// Its namespace.
+    pub(crate) namespace: PathBuf,
+    /// The container's `/etc/resolv.conf`.
+    pub(crate) resolver: String,
+    /// The machine as the container sees it, if it does.
+    pub(crate) gateway: Option<Ipv4Addr>,
+}
+
 impl Engine {
+    /// The network of a container that runs.
+    pub(crate) fn network_of_container(&self, text: &str) -> Result<SharedNetwork, EngineError> {
+        let container = self.container(text)?;
+        let NamespaceChoice::File(namespace) = self.namespace_of(text, "net")? else {
+            let text = format!("container {text} has no network of its own");
+            return Err(failure(ErrorKind::Invalid, text));
+        };
+        let id = &container.record.id;
+        let folder = self.container_folder(id);
+        let resolver = std::fs::read_to_string(folder.path().join("resolv.conf"));
+        let networks = self.container_networks(id)?;
+        Ok(SharedNetwork {
+            namespace,
+            resolver: resolver.unwrap_or_default(),
+            gateway: networks.first().and_then(|network| network.gateway),
+        })
+    }
+
     /// Whether steps can be in the network that `text` means.
     pub(crate) fn check_step_network(&self, text: &str) -> Result<(), EngineError> {
+        if let Some(container) = text.strip_prefix("container:") {
+            if self.settings().caller.is_some() {
+                let text = "only root's steps can share the network of a container: build as root, or without --network";
+                return Err(failure(ErrorKind::Denied, text));
+            }
+            return self.network_of_container(container).map(drop);
+        }
         let network = self.network(text)?;
         if network.driver == "bridge" {
             return Ok(());
