@@ -5,13 +5,15 @@
 //! nowhere: to write through it is refused whoever asks.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{MemfdFlags, SealFlags, StatVfsMountFlags};
+use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
 
 use crate::sys::{self, MountChange, change_mount};
@@ -61,15 +63,66 @@ pub fn restart_unwritable() -> io::Result<()> {
         return Ok(());
     }
     let own = OwnProgram::at(Path::new(OWN))?;
-    if own.path() == Path::new(OWN) {
+    if own.path() != Path::new(OWN) {
+        let Err(error) = become_program(own.path());
+        return Err(error);
+    }
+    let file = File::open(OWN)?;
+    let owner = rustix::fs::fstat(&file)?.st_uid;
+    // Of a container with a single id, or with subordinate ones, root is this user.
+    if owner != rustix::process::geteuid().as_raw() || is_sealed(&file) {
         return Ok(());
     }
-    let Err(error) = become_program(&own);
-    Err(error)
+    let copy = sealed_copy(file)?;
+    let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+    // A system may forbid programs in memory (sysctl vm.memfd_noexec); then the monitor's file is protected, and a newer one is not.
+    let Err(_forbidden) = become_program(Path::new(&path));
+    Ok(())
 }
 
-fn become_program(own: &OwnProgram) -> Result<Infallible, io::Error> {
+/// Whether nobody can write into it, whoever owns it.
+fn is_sealed(file: &File) -> bool {
+    rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::WRITE))
+}
+
+/// The same in memory, where it cannot be changed.
+fn sealed_copy(mut file: File) -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Linux 6.3 wants to hear that it is a program; older ones do not know the word.
+    let created = match rustix::fs::memfd_create("wharf", flags | MemfdFlags::EXEC) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create("wharf", flags),
+        created => created,
+    };
+    let mut copy = File::from(created?);
+    io::copy(&mut file, &mut copy)?;
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&copy, seals)?;
+    Ok(copy)
+}
+
+fn become_program(path: &Path) -> Result<Infallible, io::Error> {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    Err(Command::new(own.path()).arg0(name).args(arguments).exec())
+    Err(Command::new(path).arg0(name).args(arguments).exec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_in_memory_cannot_be_written() {
+        let own = File::open(OWN).unwrap();
+        assert!(!is_sealed(&own));
+        let length = own.metadata().unwrap().len();
+        let mut copy = sealed_copy(own).unwrap();
+        assert!(is_sealed(&copy));
+        assert_eq!(copy.metadata().unwrap().len(), length);
+        assert!(copy.write_all(b"x").is_err());
+        let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        let reopened = File::options().write(true).open(path);
+        assert!(reopened.and_then(|mut file| file.write_all(b"x")).is_err());
+    }
 }
