@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::frames::{FrameKind, Reply, Request, push_message, take_frame};
+use crate::network::ContainerAddresses;
 use crate::order::RestartPolicy;
 use crate::state::ContainerFolder;
 
@@ -105,9 +106,9 @@ impl MonitorClient {
         self.answer()
     }
 
-    /// Leads the container's published ports to another address of it.
-    pub fn lead_ports(&mut self, address: std::net::Ipv4Addr) -> Result<(), MonitorClientError> {
-        self.send(&Request::LeadPorts { address })?;
+    /// Leads the container's published ports to other addresses of it.
+    pub fn lead_ports(&mut self, addresses: ContainerAddresses) -> Result<(), MonitorClientError> {
+        self.send(&Request::LeadPorts { addresses })?;
         self.answer()
     }
 

@@ -69,10 +69,10 @@ pub(crate) enum Request {
     Pause,
     /// Let it go on. Answered by `Done`.
     Unpause,
-    /// Lead its published ports to this address from now on: its networks have changed. Answered by `Done`.
+    /// Lead its published ports to these addresses from now on: its networks have changed. Answered by `Done`.
     LeadPorts {
-        /// The container's address.
-        address: std::net::Ipv4Addr,
+        /// The container's addresses.
+        addresses: crate::network::ContainerAddresses,
     },
     /// Take these settings for its next end.
     SetRestart {

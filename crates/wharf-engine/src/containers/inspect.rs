@@ -219,6 +219,7 @@ fn network_settings(container: &Container, places: &[ContainerNetwork]) -> Value
     // What stands beside the networks is the default one's (Docker's legacy).
     let default = places.iter().find(|place| place.name == "bridge");
     let (address, length, gateway, hardware) = shown(default);
+    let ipv6 = shown_ipv6(default);
     let id = default.map(|place| place.endpoint_id.as_str());
     json!({
         "Bridge": "",
@@ -232,11 +233,11 @@ fn network_settings(container: &Container, places: &[ContainerNetwork]) -> Value
         "SecondaryIPv6Addresses": null,
         "EndpointID": id.unwrap_or_default(),
         "Gateway": gateway,
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
+        "GlobalIPv6Address": ipv6.0,
+        "GlobalIPv6PrefixLen": ipv6.1,
         "IPAddress": address,
         "IPPrefixLen": length,
-        "IPv6Gateway": "",
+        "IPv6Gateway": ipv6.2,
         "MacAddress": hardware,
         "Networks": networks,
     })
@@ -259,12 +260,33 @@ fn shown(place: Option<&ContainerNetwork>) -> (String, u8, String, String) {
     })
 }
 
+/// IPv6 address, its length, and gateway: empty where there is none.
+fn shown_ipv6(place: Option<&ContainerNetwork>) -> (String, u8, String) {
+    let Some((place, (address, length))) = place.and_then(|place| Some((place, place.ipv6?)))
+    else {
+        return Default::default();
+    };
+    let gateway = place.ipv6_gateway.map(|gateway| gateway.to_string());
+    (address.to_string(), length, gateway.unwrap_or_default())
+}
+
 /// A container's place in a network.
 fn endpoint(config: &EndpointConfig, place: Option<&ContainerNetwork>) -> Value {
     let (address, length, gateway, hardware) = shown(place);
-    let asked = match config.ipv4_address.as_str() {
-        "" => Value::Null,
-        address => json!({ "IPv4Address": address }),
+    let ipv6 = shown_ipv6(place);
+    let mut asked = Map::new();
+    for (name, address) in [
+        ("IPv4Address", &config.ipv4_address),
+        ("IPv6Address", &config.ipv6_address),
+    ] {
+        if !address.is_empty() {
+            asked.insert(name.to_owned(), json!(address));
+        }
+    }
+    let asked = if asked.is_empty() {
+        Value::Null
+    } else {
+        asked.into()
     };
     let some = |list: &[String]| {
         if list.is_empty() {
@@ -286,9 +308,9 @@ fn endpoint(config: &EndpointConfig, place: Option<&ContainerNetwork>) -> Value 
         "Gateway": gateway,
         "IPAddress": address,
         "IPPrefixLen": length,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
+        "IPv6Gateway": ipv6.2,
+        "GlobalIPv6Address": ipv6.0,
+        "GlobalIPv6PrefixLen": ipv6.1,
         "DNSNames": place.map_or(Value::Null, |place| some(&place.names)),
     })
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Pid;
 use wharf_images::UserKind;
 use wharf_runtime::cgroups::{Cgroup, Hierarchies};
+use wharf_runtime::network::ContainerAddresses;
 use wharf_runtime::network::UserNetworkTool;
 use wharf_runtime::{
     Capability, CapabilitySet, ContainerFolder, HostError, MonitorClient, MonitorClientError,
@@ -252,9 +253,9 @@ impl MonitorHost for Host<'_> {
         done.map_err(|error| error.to_string())
     }
 
-    fn lead_ports(&mut self, address: std::net::Ipv4Addr) -> Result<(), String> {
+    fn lead_ports(&mut self, addresses: ContainerAddresses) -> Result<(), String> {
         match &self.network {
-            Some(Network::Bridge(connected)) => connected.lead_ports(address),
+            Some(Network::Bridge(connected)) => connected.lead_ports(addresses),
             _ => Ok(()),
         }
         .map_err(|error| error.to_string())

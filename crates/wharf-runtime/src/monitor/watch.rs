@@ -19,6 +19,7 @@ use crate::frames::{FrameKind, Reply, Request, push_message};
 use crate::init::exit_code;
 use crate::launch::LaunchError;
 use crate::logs::LogWriter;
+use crate::network::ContainerAddresses;
 use crate::order::{MonitorOrder, RestartPolicy};
 use crate::state::{ContainerFolder, ContainerState, FolderError, HealthState, RunLock, Status};
 use crate::sys;
@@ -54,8 +55,8 @@ pub trait MonitorHost {
     /// Holds all its processes, or lets them go on.
     fn hold(&mut self, held: bool) -> Result<(), String>;
 
-    /// Leads published ports to another address of the container.
-    fn lead_ports(&mut self, address: std::net::Ipv4Addr) -> Result<(), String>;
+    /// Leads published ports to other addresses of the container.
+    fn lead_ports(&mut self, addresses: ContainerAddresses) -> Result<(), String>;
 
     /// It runs now, or has ended.
     fn changed(&mut self, running: bool);
@@ -381,7 +382,7 @@ impl<'a> Monitor<'a> {
             }
             Request::Pause => Some(self.answer_hold(true)),
             Request::Unpause => Some(self.answer_hold(false)),
-            Request::LeadPorts { address } => Some(match self.host.lead_ports(address) {
+            Request::LeadPorts { addresses } => Some(match self.host.lead_ports(addresses) {
                 Ok(()) => Reply::Done,
                 Err(text) => Reply::Refused { text },
             }),

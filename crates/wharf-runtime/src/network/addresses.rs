@@ -1,7 +1,7 @@
 //! Which addresses networks and containers get: pure, the state is the caller's.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
@@ -17,12 +17,18 @@ pub enum AddressError {
         /// Which, as it was given.
         network: String,
     },
+    /// The same of the other kind.
+    #[error("no available IPv6 addresses on this network's address pools: {network}")]
+    NoIpv6Address {
+        /// Which, as it was given.
+        network: String,
+    },
     /// An address that somebody has.
     #[error("Address already in use")]
     InUse,
     /// An address that a container cannot have there.
     #[error("no configured subnet contains IP address {0}")]
-    Outside(Ipv4Addr),
+    Outside(IpAddr),
 }
 
 /// The subnets that Docker gives to networks without one, in its order: 172.17 to 172.31 with 16 bits, then parts of
@@ -82,7 +88,7 @@ pub fn check_address(
     address: Ipv4Addr,
 ) -> Result<(), AddressError> {
     if !subnet.contains(&address) {
-        return Err(AddressError::Outside(address));
+        return Err(AddressError::Outside(address.into()));
     }
     // Subnets of two addresses and of one have neither name nor broadcast (RFC 3021).
     let edges = subnet.prefix_len() < 31;

@@ -1,13 +1,14 @@
 //! Bridge networks: the device on the host, and the cable to each container.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::hardware_address;
 use super::firewall::{Firewall, FirewallError};
+use super::ipv6::Ipv6Side;
 use super::namespace::NetworkNamespace;
 use super::netlink::{Link, Netlink, VethPair};
 
@@ -24,6 +25,9 @@ pub struct BridgeNetwork {
     pub mtu: u32,
     /// `--internal`: no way out, and none in.
     pub internal: bool,
+    /// Its IPv6 addresses, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Side>,
 }
 
 /// The place of a container in a network.
@@ -35,6 +39,9 @@ pub struct Endpoint {
     pub device: String,
     /// The container's address.
     pub address: Ipv4Addr,
+    /// The container's IPv6 address, where the network has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_address: Option<Ipv6Addr>,
     /// Whether the world is reached through this network.
     pub default_route: bool,
     /// The hardware address, if it does not follow from the other one.
@@ -103,16 +110,30 @@ impl BridgeNetwork {
         netlink
             .add_address(bridge, self.gateway, self.subnet)
             .map_err(failure("give an address to"))?;
+        if let Some(side) = &self.ipv6 {
+            switch_ipv6(&self.device, true);
+            netlink
+                .add_ipv6_address(bridge, side.gateway, side.subnet)
+                .map_err(failure("give an IPv6 address to"))?;
+        }
         netlink.set_up(bridge).map_err(failure("switch on"))?;
         if known.is_some() {
             return Ok(Vec::new());
         }
         let mut warnings = Vec::new();
         if !self.internal
-            && let Err(error) = enable_forwarding()
+            && let Err(error) = enable_forwarding(IPV4_FORWARDING)
         {
             warnings.push(format!(
                 "IPv4 forwarding is disabled, and cannot be enabled: {error}. Networking will not work."
+            ));
+        }
+        if !self.internal
+            && self.ipv6.is_some()
+            && let Err(error) = enable_ipv6_forwarding()
+        {
+            warnings.push(format!(
+                "IPv6 forwarding is disabled, and cannot be enabled: {error}. IPv6 will not lead out."
             ));
         }
         warnings.extend(firewall.add_network(self)?);
@@ -179,7 +200,7 @@ impl BridgeNetwork {
         let lead = || -> io::Result<()> {
             let mut netlink = Netlink::open()?;
             match netlink.link(&endpoint.device)? {
-                Some(device) => netlink.add_default_route(device, self.gateway),
+                Some(device) => self.route_out(&mut netlink, device),
                 None => Err(io::ErrorKind::NotFound.into()),
             }
         };
@@ -198,13 +219,26 @@ impl BridgeNetwork {
         }
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let device = netlink.link(&endpoint.device)?.ok_or_else(missing)?;
-        disable_ipv6(&endpoint.device);
+        // A network of IPv4 alone has no IPv6 on its devices, as in Docker.
+        believe_no_routers(&endpoint.device);
+        switch_ipv6(&endpoint.device, endpoint.ipv6_address.is_some());
         netlink.add_address(device, endpoint.address, self.subnet)?;
+        if let (Some(address), Some(side)) = (endpoint.ipv6_address, &self.ipv6) {
+            netlink.add_ipv6_address(device, address, side.subnet)?;
+        }
         netlink.set_up(device)?;
         if endpoint.default_route && !self.internal {
-            netlink.add_default_route(device, self.gateway)?;
+            self.route_out(&mut netlink, device)?;
         }
         Ok(())
+    }
+
+    fn route_out(&self, netlink: &mut Netlink, device: Link) -> io::Result<()> {
+        netlink.add_default_route(device, self.gateway)?;
+        match &self.ipv6 {
+            Some(side) => netlink.add_ipv6_default_route(device, side.gateway),
+            None => Ok(()),
+        }
     }
 
     fn make(&self, netlink: &mut Netlink) -> Result<Link, NetworkError> {
@@ -215,6 +249,7 @@ impl BridgeNetwork {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => return Err(self.failure("make the bridge", source)),
         }
+        believe_no_routers(&self.device);
         self.found(netlink)?.ok_or_else(|| {
             self.failure("find the bridge", io::Error::from(io::ErrorKind::NotFound))
         })
@@ -251,20 +286,43 @@ fn kernel(action: &'static str, device: &str, source: io::Error) -> NetworkError
     }
 }
 
+const IPV4_FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+const IPV6_FORWARDING: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
+
 /// Lets the host pass packets on.
-fn enable_forwarding() -> io::Result<()> {
-    const FILE: &str = "/proc/sys/net/ipv4/ip_forward";
-    if std::fs::read_to_string(FILE)?.trim() == "1" {
+fn enable_forwarding(file: &str) -> io::Result<()> {
+    if std::fs::read_to_string(file)?.trim() == "1" {
         return Ok(());
     }
-    set(FILE, "1")
+    set(file, "1")
 }
 
-/// A network of IPv4 alone has no IPv6 on its devices, as in Docker. A kernel without IPv6 has no such file.
-fn disable_ipv6(device: &str) {
+/// The same for IPv6. A host that forwards would learn no way from routers any more (`accept_ra`, ip-sysctl): its devices go on.
+fn enable_ipv6_forwarding() -> io::Result<()> {
+    if std::fs::read_to_string(IPV6_FORWARDING)?.trim() != "1" {
+        for device in std::fs::read_dir("/proc/sys/net/ipv6/conf")?.flatten() {
+            let file = device.path().join("accept_ra");
+            if std::fs::read_to_string(&file).is_ok_and(|text| text.trim() == "1") {
+                drop(set(&file.to_string_lossy(), "2"));
+            }
+        }
+    }
+    enable_forwarding(IPV6_FORWARDING)
+}
+
+/// Takes no way from whoever says to be a router: containers must not (CVE-2020-13401).
+fn believe_no_routers(device: &str) {
+    drop(set(
+        &format!("/proc/sys/net/ipv6/conf/{device}/accept_ra"),
+        "0",
+    ));
+}
+
+/// Whether a device has IPv6. A kernel without it has no such file, and refuses addresses.
+fn switch_ipv6(device: &str, on: bool) {
     drop(set(
         &format!("/proc/sys/net/ipv6/conf/{device}/disable_ipv6"),
-        "1",
+        if on { "0" } else { "1" },
     ));
 }
 

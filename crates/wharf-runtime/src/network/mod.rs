@@ -6,6 +6,7 @@ mod addresses;
 mod bridge;
 mod files;
 mod firewall;
+mod ipv6;
 mod names;
 mod namespace;
 mod netlink;
@@ -30,10 +31,11 @@ pub use files::{
     hostname, hosts, hosts_of_host, parse_add_host, parse_dns_server, resolv_conf,
 };
 pub use firewall::{Firewall, FirewallError, PublishedPort};
+pub use ipv6::{Ipv6Side, unique_local_subnet};
 pub use names::{KnownName, NAME_SERVER, NameServer, NameServerThread, start_name_server};
 pub use namespace::NetworkNamespace;
 pub use ports::{PortBinding, PortError, PortProtocol, bracketed, parse_exposed, parse_publish};
 pub use program::ProgramError;
-pub use proxy::{PortProxy, ProxyProcess};
+pub use proxy::{ContainerAddresses, PortProxy, ProxyProcess};
 pub use publish::{HeldPort, PublishError, TakenPort, take_ports};
 pub use user::{UserNetwork, UserNetworkError, UserNetworkTool};

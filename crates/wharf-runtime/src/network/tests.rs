@@ -1,14 +1,14 @@
 //! Networks of this machine, with containers that are processes with a network namespace and nothing else.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use super::netlink::Netlink;
 use super::{
-    BridgeNetwork, Endpoint, Firewall, NetworkNamespace, PortProtocol, PublishedPort,
+    BridgeNetwork, Endpoint, Firewall, Ipv6Side, NetworkNamespace, PortProtocol, PublishedPort,
     routed_networks,
 };
 
@@ -48,9 +48,11 @@ impl Container {
 
     /// Answers each client with the address that it sees the client have.
     fn serve(&self, port: u16) {
-        let listener = self
-            .namespace
-            .inside(|| TcpListener::bind((self.address, port)));
+        self.serve_at(self.address.into(), port);
+    }
+
+    fn serve_at(&self, address: IpAddr, port: u16) {
+        let listener = self.namespace.inside(|| TcpListener::bind((address, port)));
         let listener = listener.unwrap();
         std::thread::spawn(move || {
             while let Ok((mut stream, peer)) = listener.accept() {
@@ -59,7 +61,12 @@ impl Container {
         });
     }
 
-    fn ask(&self, address: Ipv4Addr, port: u16, patience: Duration) -> io::Result<String> {
+    fn ask(
+        &self,
+        address: impl Into<IpAddr> + Send,
+        port: u16,
+        patience: Duration,
+    ) -> io::Result<String> {
         self.namespace.inside(|| ask(address, port, patience))
     }
 }
@@ -71,8 +78,8 @@ impl Drop for Container {
     }
 }
 
-fn ask(address: Ipv4Addr, port: u16, patience: Duration) -> io::Result<String> {
-    let address = SocketAddr::from((address, port));
+fn ask(address: impl Into<IpAddr>, port: u16, patience: Duration) -> io::Result<String> {
+    let address = SocketAddr::from((address.into(), port));
     let mut stream = TcpStream::connect_timeout(&address, patience)?;
     stream.set_read_timeout(Some(patience))?;
     let mut answer = String::new();
@@ -118,6 +125,7 @@ impl Networks {
             gateway: Ipv4Addr::new(10, 100 + count * 8 + place, third, 1),
             mtu: 1400,
             internal,
+            ipv6: None,
         };
         let made = Self {
             firewall,
@@ -164,6 +172,7 @@ fn endpoint(network: &BridgeNetwork, address: Ipv4Addr) -> Endpoint {
         host_device: format!("{}{}", network.device, address.octets()[3]),
         device: "eth0".to_owned(),
         address,
+        ipv6_address: None,
         default_route: true,
         hardware_address: None,
     }
@@ -183,6 +192,101 @@ impl Drop for Networks {
         if let Ok(Some(link)) = netlink.link(&self.outside.device) {
             drop(netlink.remove_link(link));
         }
+    }
+}
+
+/// The same network with IPv6 addresses that no other has.
+fn with_ipv6(network: &BridgeNetwork) -> BridgeNetwork {
+    let [_, b, c, _] = network.gateway.octets();
+    let subnet = format!("fd00:{b}:{c}::/64").parse().unwrap();
+    BridgeNetwork {
+        ipv6: Some(Ipv6Side::new(subnet, None, None)),
+        ..network.clone()
+    }
+}
+
+/// A container with the addresses that end so.
+fn connect_ipv6(network: &BridgeNetwork, last: u8) -> (Container, Ipv6Addr) {
+    let side = network.ipv6.as_ref().unwrap();
+    let address = Ipv6Addr::from(u128::from(side.subnet.network()) + u128::from(last));
+    let [a, b, c, _] = network.gateway.octets();
+    let container = Container::new(Ipv4Addr::new(a, b, c, last));
+    let endpoint = Endpoint {
+        ipv6_address: Some(address),
+        ..endpoint(network, container.address)
+    };
+    network.connect(&endpoint, &container.namespace).unwrap();
+    (container, address)
+}
+
+#[test]
+fn privileged_ipv6_packets_go_where_they_may() {
+    let test = "privileged_ipv6_packets_go_where_they_may";
+    if !std::path::Path::new("/proc/sys/net/ipv6/conf/all/forwarding").exists() {
+        println!("SKIPPED {test}: this kernel has no IPv6");
+        return;
+    }
+    let Some(networks) = Networks::new(test, false) else {
+        return;
+    };
+    let (a, b) = (
+        with_ipv6(&networks.networks[0]),
+        with_ipv6(&networks.networks[1]),
+    );
+    let outside = with_ipv6(&networks.outside);
+    for network in [&a, &b] {
+        // Once more as it would be made: with its own rules.
+        network.remove(&networks.firewall).unwrap();
+        network.ensure(&networks.firewall).unwrap();
+        network.ensure(&networks.firewall).unwrap();
+    }
+    let side = outside.ipv6.clone().unwrap();
+    let mut netlink = Netlink::open().unwrap();
+    let bridge = netlink.link(&outside.device).unwrap().unwrap();
+    netlink
+        .add_ipv6_address(bridge, side.gateway, side.subnet)
+        .unwrap();
+    let (one, one_at) = connect_ipv6(&a, 2);
+    let (two, _) = connect_ipv6(&a, 3);
+    let (other, _) = connect_ipv6(&b, 2);
+    let (world, world_at) = connect_ipv6(&outside, 2);
+    one.serve_at(one_at.into(), 80);
+    world.serve_at(world_at.into(), 80);
+    // Nobody in it says where the way is.
+    for device in [&a.device, &b.device] {
+        let file = format!("/proc/sys/net/ipv6/conf/{device}/accept_ra");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "0\n");
+    }
+    // In the network, as who one is.
+    assert!(two.ask(one_at, 80, PATIENCE).unwrap().ends_with("::3"));
+    // Out, as the host.
+    let seen = two.ask(world_at, 80, PATIENCE).unwrap();
+    assert_eq!(seen, side.gateway.to_string());
+    // Not from another network, and not from outside past the published ports.
+    other.ask(one_at, 80, DROPPED).unwrap_err();
+    world.ask(one_at, 80, DROPPED).unwrap_err();
+    let publish = |host_ip: Ipv6Addr, host_port| PublishedPort {
+        host_ip: host_ip.into(),
+        host_port,
+        container: (one_at, 80).into(),
+        protocol: PortProtocol::Tcp,
+    };
+    let ports = [
+        publish(Ipv6Addr::UNSPECIFIED, networks.port),
+        publish(side.gateway, networks.port + 1),
+    ];
+    networks.firewall.publish(&a, &ports).unwrap();
+    for port in [networks.port, networks.port + 1] {
+        let seen = world.ask(side.gateway, port, PATIENCE).unwrap();
+        assert_eq!(seen, world_at.to_string(), "{port}");
+        ask(side.gateway, port, PATIENCE).unwrap();
+        two.ask(side.gateway, port, PATIENCE).unwrap();
+        other.ask(side.gateway, port, PATIENCE).unwrap();
+    }
+    networks.firewall.unpublish(&a, &ports).unwrap();
+    world.ask(side.gateway, networks.port, DROPPED).unwrap_err();
+    for network in [&a, &b] {
+        network.remove(&networks.firewall).unwrap();
     }
 }
 
@@ -222,10 +326,10 @@ fn packets_go_where_they_may(test: &str, iptables: bool) {
     world.ask(one.address, 80, DROPPED).unwrap_err();
     one.ask(hidden.address, 80, DROPPED).unwrap_err();
     // Published: on all addresses, and on one.
-    let publish = |host_ip, host_port| PublishedPort {
-        host_ip,
+    let publish = |host_ip: Ipv4Addr, host_port| PublishedPort {
+        host_ip: host_ip.into(),
         host_port,
-        container: SocketAddrV4::new(one.address, 80),
+        container: (one.address, 80).into(),
         protocol: PortProtocol::Tcp,
     };
     let ports = [
@@ -341,9 +445,9 @@ fn privileged_ports_survive_a_flush() {
     container.serve(80);
     networks.firewall.remove_all().unwrap();
     let port = PublishedPort {
-        host_ip: Ipv4Addr::UNSPECIFIED,
+        host_ip: Ipv4Addr::UNSPECIFIED.into(),
         host_port: networks.port,
-        container: SocketAddrV4::new(container.address, 80),
+        container: (container.address, 80).into(),
         protocol: PortProtocol::Tcp,
     };
     networks.firewall.publish(network, &[port]).unwrap();
@@ -378,9 +482,9 @@ fn privileged_udp_goes_to_who_has_the_port_now() {
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     for container in [&one, &two, &one] {
         let port = PublishedPort {
-            host_ip: Ipv4Addr::UNSPECIFIED,
+            host_ip: Ipv4Addr::UNSPECIFIED.into(),
             host_port: networks.port,
-            container: SocketAddrV4::new(container.address, 53),
+            container: (container.address, 53).into(),
             protocol: PortProtocol::Udp,
         };
         networks.firewall.publish(network, &[port]).unwrap();

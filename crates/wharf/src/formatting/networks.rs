@@ -113,7 +113,11 @@ impl TemplateContext for NetworkRow {
             "ID" if self.truncate => network.short_id().to_owned(),
             "ID" => network.id.clone(),
             "IPv4" => "true".to_owned(),
-            "IPv6" => "false".to_owned(),
+            "IPv6" => network
+                .bridge
+                .as_ref()
+                .is_some_and(|bridge| bridge.ipv6.is_some())
+                .to_string(),
             "Internal" => network.internal.to_string(),
             "Labels" => labels
                 .map(|(key, value)| format!("{key}={value}"))

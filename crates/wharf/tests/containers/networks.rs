@@ -391,6 +391,92 @@ fn is_soon(is_true: impl Fn() -> bool) -> bool {
     false
 }
 
+#[test]
+fn privileged_a_network_has_ipv6_addresses() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    if !Path::new("/proc/sys/net/ipv6").exists() {
+        testkit::skip("this kernel has no IPv6");
+        return;
+    }
+    let both = ["--subnet", "fd00:213:51::/64", "--subnet", &subnet(51)];
+    made(&containers, "six", &[&["--ipv6"], &both[..]].concat());
+    let format = "{{.EnableIPv6}} {{json .IPAM.Config}}";
+    assert_eq!(
+        containers.prints(["network", "inspect", "-f", format, "six"]),
+        r#"true [{"Subnet":"10.213.51.0/24","Gateway":"10.213.51.1"},{"Subnet":"fd00:213:51::/64","Gateway":"fd00:213:51::1"}]"#
+    );
+    let list = ["network", "ls", "--filter", "name=six", "--format"];
+    let list = [&list[..], &["{{.IPv4}} {{.IPv6}}"]].concat();
+    assert_eq!(containers.prints(list), "true true");
+    let serve = "echo it > /index.html; httpd -p [::]:80 -h /; exec sleep 1000";
+    let words = ["run", "-d", "--name", "one", "--network", "six", "-p", "80"];
+    containers.prints([&words[..], &["busybox", "sh", "-c", serve]].concat());
+    let chosen = ["--network", "six", "--ip6", "fd00:213:51::99"];
+    run(&containers, "two", &chosen);
+    let format = "{{with .NetworkSettings.Networks.six}}{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}} {{json .IPAMConfig}}{{end}}";
+    assert_eq!(
+        containers.prints(["inspect", "-f", format, "one"]),
+        "fd00:213:51::2/64 fd00:213:51::1 null"
+    );
+    assert_eq!(
+        containers.prints(["inspect", "-f", format, "two"]),
+        r#"fd00:213:51::99/64 fd00:213:51::1 {"IPv6Address":"fd00:213:51::99"}"#
+    );
+    // By name, both kinds, and back.
+    let text = inside(&containers, "two", "nslookup one; nslookup fd00:213:51::2");
+    for expected in ["10.213.51.2", "fd00:213:51::2", "one.six"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let hosts = inside(&containers, "two", "cat /etc/hosts");
+    assert!(hosts.contains("\nfd00:213:51::99\t"), "{hosts}");
+    // From the machine: by the rules, and by the proxy at its loopback.
+    let port = containers.prints(["port", "one", "80"]);
+    let number = port.rsplit(':').next().unwrap_or_default();
+    for host in ["[fd00:213:51::1]", "[::1]", "127.0.0.1"] {
+        let fetch = format!("wget -q -O - http://{host}:{number}/index.html || echo nothing");
+        let is_there = || containers.shell(&["--network", "host"], &fetch) == "it";
+        assert!(is_soon(is_there), "{host}");
+    }
+    // A network of its own choice, and one without.
+    made(&containers, "chosen", &["--ipv6"]);
+    made(&containers, "four", &[]);
+    for name in ["chosen", "four"] {
+        containers.prints(["network", "connect", name, "two"]);
+    }
+    let shown = inside(
+        &containers,
+        "two",
+        "ip -6 addr show eth1; ip -6 addr show eth2",
+    );
+    assert_eq!(shown.matches("inet6 fd").count(), 1, "{shown}");
+    let mistake = |words: &[&str], expected: &str| {
+        let text = refused(&containers, words, 1);
+        assert_eq!(text, format!("Error response from daemon: {expected}\n"));
+    };
+    mistake(
+        &["create", "--network", "six", "--ip6", "fd00::1", "busybox"],
+        "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address fd00::1",
+    );
+    mistake(
+        &["create", "--network", "six", "--ip6", "x", "busybox"],
+        "invalid endpoint settings:\ninvalid IPv6 address: x",
+    );
+    mistake(
+        &[
+            "network",
+            "create",
+            "--ipv6",
+            "--subnet",
+            "fd00:213:51::/96",
+            "x",
+        ],
+        "Pool overlaps with other one on this address space",
+    );
+    containers.prints(["rm", "-f", "one", "two"]);
+}
+
 /// What dockerd would find.
 const MISTAKES: [(&[&str], &str); 19] = [
     (

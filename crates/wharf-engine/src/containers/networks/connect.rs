@@ -1,11 +1,11 @@
 //! `network connect` and `disconnect`; and what was asked of a container's networks when it was made.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
-use wharf_runtime::network::{Firewall, NetworkNamespace};
+use wharf_runtime::network::{ContainerAddresses, Firewall, NetworkNamespace};
 use wharf_runtime::{HostError, MonitorClient, MonitorClientError};
 use wharf_transfer::ErrorKind;
 
@@ -26,6 +26,9 @@ pub struct EndpointConfig {
     /// An address; empty for any.
     #[serde(rename = "IPv4Address")]
     pub ipv4_address: String,
+    /// An IPv6 address; empty for any.
+    #[serde(rename = "IPv6Address", skip_serializing_if = "String::is_empty")]
+    pub ipv6_address: String,
     /// A hardware address; empty for any.
     pub mac_address: String,
     /// The network with the highest one is the way out.
@@ -133,14 +136,14 @@ impl Engine {
     fn lead_ports(
         &self,
         record: &ContainerRecord,
-        address: Option<Ipv4Addr>,
+        addresses: Option<ContainerAddresses>,
     ) -> Result<(), EngineError> {
-        let Some(address) = address else {
+        let Some(addresses) = addresses else {
             return Ok(());
         };
         let monitor = MonitorClient::connect(&self.container_folder(&record.id));
         match monitor.map_err(classify)? {
-            Some(mut monitor) => match monitor.lead_ports(address) {
+            Some(mut monitor) => match monitor.lead_ports(addresses) {
                 // It ended meanwhile.
                 Err(MonitorClientError::Gone(_)) => Ok(()),
                 other => other.map_err(classify),
@@ -157,7 +160,7 @@ impl Engine {
         record: &ContainerRecord,
         config: &EndpointConfig,
         process: Pid,
-    ) -> Result<Option<Ipv4Addr>, HostError> {
+    ) -> Result<Option<ContainerAddresses>, HostError> {
         let number = free_device(&file.state, &record.id);
         let mut place = new_place(file, self, &network.id, record, config, number)?;
         let has_way_out =
@@ -185,13 +188,16 @@ impl Engine {
         }
         Firewall::find().publish(&bridge, &place.published())?;
         let folder = self.container_folder(&record.id);
-        add_own_host(record, &folder, place.endpoint.address)?;
+        add_own_host(record, &folder, place.endpoint.address.into())?;
+        if let Some(address) = place.endpoint.ipv6_address {
+            add_own_host(record, &folder, address.into())?;
+        }
         if !place.names.is_empty() && file.state.name_servers.insert(record.id.clone()) {
             file.save()?;
             use_name_server(record, &folder)?;
             self.server_order(record).start(process)?;
         }
-        Ok((!place.ports.is_empty()).then_some(place.endpoint.address))
+        Ok((!place.ports.is_empty()).then_some(place.addresses()))
     }
 
     /// Disconnects a container from a network: at once if it runs. With `force` it does not matter whether the network is there.
@@ -291,7 +297,7 @@ fn disconnect_place(
     network: &Network,
     record: &ContainerRecord,
     process: Option<Pid>,
-) -> Result<Option<Ipv4Addr>, HostError> {
+) -> Result<Option<ContainerAddresses>, HostError> {
     let firewall = Firewall::find();
     let (Some(bridge), Some(place)) = (&network.bridge, network.places.get(&record.id)) else {
         return Ok(None);
@@ -324,7 +330,7 @@ fn disconnect_place(
     file.save()?;
     bridge.lead_out(&next.endpoint, &namespace)?;
     firewall.publish(&bridge, &next.published())?;
-    Ok((!next.ports.is_empty()).then_some(next.endpoint.address))
+    Ok((!next.ports.is_empty()).then_some(next.addresses()))
 }
 
 /// Which networks cannot be joined later, in Docker's words.
@@ -350,8 +356,9 @@ fn check(
 ) -> Result<(), EngineError> {
     let mut wrong: Vec<String> = Vec::new();
     let asked = config.ipv4_address.as_str();
+    let asked_ipv6 = config.ipv6_address.as_str();
     if is_predefined(name) {
-        if !asked.is_empty() {
+        if !asked.is_empty() || !asked_ipv6.is_empty() {
             let text = "user specified IP address is supported on user defined networks only";
             wrong.push(text.to_owned());
         }
@@ -378,6 +385,9 @@ fn check(
             _ => (),
         }
     }
+    if !asked_ipv6.is_empty() {
+        wrong.extend(wrong_ipv6(name, network, asked_ipv6));
+    }
     let hardware = config.mac_address.as_str();
     if !hardware.is_empty() && parse_hardware_address(hardware).is_none() {
         wrong.push(format!("invalid MAC address {hardware}"));
@@ -387,6 +397,23 @@ fn check(
     }
     let text = format!("invalid endpoint settings:\n{}", wrong.join("\n"));
     Err(failure(ErrorKind::Invalid, text))
+}
+
+fn wrong_ipv6(name: &str, network: Option<&Network>, asked: &str) -> Option<String> {
+    let side = network
+        .filter(|network| network.ipv6_subnet_chosen)
+        .and_then(|network| network.bridge.as_ref()?.ipv6.as_ref());
+    match (asked.parse::<Ipv6Addr>(), side) {
+        (Err(_), _) => Some(format!("invalid IPv6 address: {asked}")),
+        (Ok(address), Some(side)) if !side.subnet.contains(&address) => Some(format!(
+            "no configured subnet or ip-range contain the IP address {asked}"
+        )),
+        (Ok(_), None) if !is_predefined(name) => Some(
+            "user specified IP address is supported only when connecting to networks with user configured subnets"
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 /// Six pairs of hexadecimal digits, with colons or dashes between them.

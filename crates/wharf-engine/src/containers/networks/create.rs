@@ -1,17 +1,17 @@
 //! Networks that somebody makes.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use ipnet::Ipv4Net;
 use wharf_runtime::HostError;
 use wharf_runtime::network::{
-    BridgeNetwork, DEFAULT_BRIDGE, DEFAULT_MTU, Firewall, bridge_device, choose_subnet,
-    default_pools, gateway_of, routed_networks,
+    BridgeNetwork, DEFAULT_BRIDGE, DEFAULT_MTU, Firewall, Ipv6Side, bridge_device, choose_subnet,
+    default_pools, gateway_of, routed_networks, unique_local_subnet,
 };
 use wharf_transfer::ErrorKind;
 
+use super::addresses::Addresses;
 use super::file::{Network, Networks, NetworksFile, is_predefined};
 use crate::containers::names::new_id;
 use crate::containers::record::short;
@@ -34,12 +34,14 @@ pub struct NetworkRequest {
     pub name: String,
     /// `bridge`, or nothing.
     pub driver: String,
-    /// Its addresses, as `10.1.0.0/16`; chosen if nobody says them.
-    pub subnet: Option<String>,
-    /// The part of them that containers get.
-    pub ip_range: Option<String>,
-    /// The machine's address there.
-    pub gateway: Option<String>,
+    /// Whether it has IPv6 addresses too.
+    pub ipv6: bool,
+    /// Its addresses, as `10.1.0.0/16`, at most once of each kind; chosen if nobody says them.
+    pub subnets: Vec<String>,
+    /// The part of them that containers get, of each kind.
+    pub ip_ranges: Vec<String>,
+    /// The machine's address there, of each kind.
+    pub gateways: Vec<String>,
     /// Addresses that nobody gets.
     pub auxiliary: BTreeMap<String, String>,
     /// Whether it leads nowhere.
@@ -107,6 +109,7 @@ impl Engine {
             subnet_chosen: addresses.subnet.is_some(),
             ip_range: addresses.range,
             auxiliary: addresses.auxiliary,
+            ipv6_subnet_chosen: addresses.ipv6_subnet.is_some(),
             internal: request.internal,
             attachable: request.attachable,
             options: request.options.clone(),
@@ -223,90 +226,6 @@ pub(super) fn found<'a>(networks: &'a Networks, text: &str) -> Result<&'a Networ
     }
 }
 
-/// What was asked for, as addresses.
-struct Addresses {
-    subnet: Option<Ipv4Net>,
-    range: Option<Ipv4Net>,
-    gateway: Option<Ipv4Addr>,
-    auxiliary: BTreeMap<String, Ipv4Addr>,
-}
-
-impl Addresses {
-    /// Docker's checks, and its words (moby, `api/types/network/ipam.go`).
-    fn parse(request: &NetworkRequest) -> Result<Self, EngineError> {
-        let mut wrong = Vec::new();
-        let mut addresses = Self {
-            subnet: None,
-            range: None,
-            gateway: None,
-            auxiliary: BTreeMap::new(),
-        };
-        if let Some(text) = &request.subnet {
-            match text.parse::<Ipv4Net>() {
-                Ok(subnet) if subnet == subnet.trunc() => addresses.subnet = Some(subnet),
-                Ok(subnet) => {
-                    let clean = subnet.trunc();
-                    wrong.push(format!("invalid subnet {text}: it should be {clean}"));
-                }
-                Err(_) if text.contains(':') => wrong.push(format!(
-                    "invalid subnet {text}: networks here have IPv4 addresses only"
-                )),
-                Err(_) => wrong.push(format!(
-                    "invalid subnet {text}: invalid CIDR block notation"
-                )),
-            }
-        }
-        if let Some(subnet) = addresses.subnet {
-            addresses.parse_within(subnet, request, &mut wrong);
-        }
-        if wrong.is_empty() {
-            return Ok(addresses);
-        }
-        let text = format!("invalid network config:\n{}", wrong.join("\n"));
-        Err(failure(ErrorKind::Invalid, text))
-    }
-
-    fn parse_within(&mut self, subnet: Ipv4Net, request: &NetworkRequest, wrong: &mut Vec<String>) {
-        if let Some(text) = &request.ip_range {
-            match text.parse::<Ipv4Net>() {
-                Err(_) => wrong.push(format!(
-                    "invalid ip-range {text}: invalid CIDR block notation"
-                )),
-                Ok(range) if range.prefix_len() < subnet.prefix_len() => wrong.push(format!(
-                    "invalid ip-range {text}: CIDR block is bigger than its parent subnet {subnet}"
-                )),
-                Ok(range) if range != range.trunc() => {
-                    let clean = range.trunc();
-                    wrong.push(format!("invalid ip-range {text}: it should be {clean}"));
-                }
-                Ok(range) if !subnet.contains(&range) => wrong.push(format!(
-                    "invalid ip-range {text}: parent subnet {subnet} doesn't contain ip-range"
-                )),
-                Ok(range) => self.range = Some(range),
-            }
-        }
-        let within = |text: &str| match text.parse::<Ipv4Addr>() {
-            Err(_) => Err("invalid address".to_owned()),
-            Ok(address) if !subnet.contains(&address) => Err(format!(
-                "parent subnet {subnet} doesn't contain this address"
-            )),
-            Ok(address) => Ok(address),
-        };
-        if let Some(text) = &request.gateway {
-            match within(text) {
-                Ok(address) => self.gateway = Some(address),
-                Err(why) => wrong.push(format!("invalid gateway {text}: {why}")),
-            }
-        }
-        for (name, text) in &request.auxiliary {
-            match within(text) {
-                Ok(address) => drop(self.auxiliary.insert(name.clone(), address)),
-                Err(why) => wrong.push(format!("invalid auxiliary address {name}: {why}")),
-            }
-        }
-    }
-}
-
 /// The bridge of a new network.
 fn bridge(
     request: &NetworkRequest,
@@ -359,7 +278,38 @@ fn bridge(
         gateway: gateway.ok_or_else(|| invalid(format!("the subnet {subnet} has no addresses")))?,
         mtu,
         internal: request.internal,
+        ipv6: if request.ipv6 {
+            Some(ipv6_side(addresses, state)?)
+        } else {
+            None
+        },
     })
+}
+
+fn ipv6_side(addresses: &Addresses, state: &Networks) -> Result<Ipv6Side, EngineError> {
+    let subnet = if let Some(subnet) = addresses.ipv6_subnet {
+        subnet
+    } else {
+        let id = new_id().map_err(classify)?;
+        let digits = id.get(..14).unwrap_or_default();
+        let number = u64::from_str_radix(digits, 16).unwrap_or_default();
+        let [_, random @ ..] = number.to_be_bytes();
+        unique_local_subnet(random)
+    };
+    let bridges = state
+        .networks
+        .values()
+        .filter_map(|network| network.bridge.as_ref());
+    let mut others = bridges.filter_map(|bridge| bridge.ipv6.as_ref());
+    if others.any(|other| other.subnet.contains(&subnet) || subnet.contains(&other.subnet)) {
+        let text = "Pool overlaps with other one on this address space";
+        return Err(failure(ErrorKind::Denied, text));
+    }
+    Ok(Ipv6Side::new(
+        subnet,
+        addresses.ipv6_gateway,
+        addresses.ipv6_range,
+    ))
 }
 
 fn device_name(name: &str) -> Result<String, EngineError> {
@@ -403,6 +353,7 @@ pub(super) fn default_bridge(
         gateway: gateway_of(subnet).ok_or("the network has no addresses")?,
         mtu: DEFAULT_MTU,
         internal: false,
+        ipv6: None,
     };
     network.bridge = Some(bridge.clone());
     Ok(bridge)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use wharf_blobs::FileLock;
 use wharf_runtime::HostError;
-use wharf_runtime::network::{BridgeNetwork, Endpoint, Firewall, PublishedPort, TakenPort};
+use wharf_runtime::network::{
+    BridgeNetwork, ContainerAddresses, Endpoint, Firewall, PublishedPort, TakenPort,
+};
 
 use crate::containers::names::new_id;
 use crate::containers::step::is_at_work;
@@ -58,7 +60,10 @@ pub struct Network {
     /// The part of its addresses that containers get.
     pub ip_range: Option<Ipv4Net>,
     /// Addresses that no container gets, by the names that people gave them.
-    pub auxiliary: BTreeMap<String, Ipv4Addr>,
+    pub auxiliary: BTreeMap<String, IpAddr>,
+    /// Whether somebody chose its IPv6 addresses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv6_subnet_chosen: bool,
     /// Whether it leads nowhere.
     pub internal: bool,
     /// Whether swarms may use it: remembered, and without effect.
@@ -99,7 +104,21 @@ impl Network {
 
     pub(super) fn taken(&self) -> BTreeSet<Ipv4Addr> {
         let places = self.places.values().map(|place| place.endpoint.address);
-        places.chain(self.auxiliary.values().copied()).collect()
+        let auxiliary = self.auxiliary.values().filter_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        });
+        places.chain(auxiliary).collect()
+    }
+
+    pub(super) fn taken_ipv6(&self) -> BTreeSet<Ipv6Addr> {
+        let places = self.places.values();
+        let places = places.filter_map(|place| place.endpoint.ipv6_address);
+        let auxiliary = self.auxiliary.values().filter_map(|address| match address {
+            IpAddr::V6(address) => Some(*address),
+            IpAddr::V4(_) => None,
+        });
+        places.chain(auxiliary).collect()
     }
 }
 
@@ -110,16 +129,28 @@ pub(super) fn is_predefined(name: &str) -> bool {
 impl NetworkPlace {
     /// Its ports as the rules for packets have them.
     pub(super) fn published(&self) -> Vec<PublishedPort> {
-        let of_ipv4 = self.ports.iter().filter_map(|port| match port.host_ip {
-            std::net::IpAddr::V4(host_ip) => Some(PublishedPort {
-                host_ip,
+        let led = self.ports.iter().filter_map(|port| {
+            // Who has no IPv6 address is reached there by the proxy.
+            let address = match port.host_ip {
+                IpAddr::V4(_) => self.endpoint.address.into(),
+                IpAddr::V6(_) => self.endpoint.ipv6_address?.into(),
+            };
+            Some(PublishedPort {
+                host_ip: port.host_ip,
                 host_port: port.host_port,
-                container: std::net::SocketAddrV4::new(self.endpoint.address, port.container_port),
+                container: SocketAddr::new(address, port.container_port),
                 protocol: port.protocol,
-            }),
-            std::net::IpAddr::V6(_) => None,
+            })
         });
-        of_ipv4.collect()
+        led.collect()
+    }
+
+    /// Where the proxy of its ports leads to.
+    pub(super) fn addresses(&self) -> ContainerAddresses {
+        ContainerAddresses {
+            ipv4: self.endpoint.address,
+            ipv6: self.endpoint.ipv6_address,
+        }
     }
 
     /// Takes away what of it is outside of the container. Safe to be done again.
@@ -217,6 +248,7 @@ fn predefined(created: Timestamp) -> io::Result<BTreeMap<String, Network>> {
             subnet_chosen: false,
             ip_range: None,
             auxiliary: BTreeMap::new(),
+            ipv6_subnet_chosen: false,
             internal: false,
             attachable: false,
             options: BTreeMap::new(),

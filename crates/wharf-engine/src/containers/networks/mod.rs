@@ -8,6 +8,7 @@
 //! - `steps.rs` gives steps of builds theirs;
 //! - `user_place.rs` is the network of an ordinary user's container.
 
+mod addresses;
 mod connect;
 mod create;
 mod described;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -139,7 +139,8 @@ impl Book {
                     names.any(|known| known.eq_ignore_ascii_case(name))
                 };
                 if is_called(asked) || short.is_some_and(is_called) {
-                    found.push(place.endpoint.address);
+                    found.push(place.endpoint.address.into());
+                    found.extend(place.endpoint.ipv6_address.map(IpAddr::from));
                 }
             }
         }
@@ -149,13 +150,16 @@ impl Book {
         KnownName::Addresses(found)
     }
 
-    fn address(&self, asked: Ipv4Addr) -> KnownName {
+    fn address(&self, asked: IpAddr) -> KnownName {
         let Some(networks) = self.networks() else {
             return KnownName::Nothing;
         };
         for network in self.own(&networks) {
             let mut places = network.places.values();
-            let found = places.find(|place| place.endpoint.address == asked);
+            let found = places.find(|place| match asked {
+                IpAddr::V4(asked) => place.endpoint.address == asked,
+                IpAddr::V6(asked) => place.endpoint.ipv6_address == Some(asked),
+            });
             if let Some(name) = found.and_then(|place| place.names.first()) {
                 return KnownName::Name(format!("{name}.{}", network.name));
             }
@@ -196,7 +200,11 @@ pub(super) fn write_names(
         .map(|bridge| bridge.gateway.into());
     let addresses: Vec<IpAddr> = places
         .iter()
-        .map(|(_, place)| place.endpoint.address.into())
+        .flat_map(|(_, place)| {
+            let ipv4 = IpAddr::from(place.endpoint.address);
+            let ipv6 = place.endpoint.ipv6_address.map(IpAddr::from);
+            std::iter::once(ipv4).chain(ipv6)
+        })
         .collect();
     let server = has_server.then_some(NAME_SERVER.into());
     write_files(record, folder, gateway, &addresses, server)
@@ -273,7 +281,7 @@ pub(crate) fn resolver_text(
 pub(super) fn add_own_host(
     record: &ContainerRecord,
     folder: &ContainerFolder,
-    address: Ipv4Addr,
+    address: IpAddr,
 ) -> Result<(), HostError> {
     let line = format!("{address}\t{}\n", own_names(record).join(" "));
     in_place(&folder.path().join("hosts"), false, &line)

@@ -1,12 +1,13 @@
 //! A container's places in its networks: given when it starts, taken back when it has ended, or when somebody sees that its monitor died.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustix::process::Pid;
 use wharf_runtime::network::{
-    Endpoint, Firewall, HeldPort, NetworkNamespace, PortBinding, PortProtocol, ProxyProcess,
-    TakenPort, check_address, choose_address, hardware_address_text, host_device, take_ports,
+    ContainerAddresses, Endpoint, Firewall, HeldPort, NetworkNamespace, PortBinding, PortProtocol,
+    ProxyProcess, TakenPort, check_address, choose_address, hardware_address_text, host_device,
+    take_ports,
 };
 use wharf_runtime::{ContainerFolder, HostError};
 use wharf_transfer::ErrorKind;
@@ -36,6 +37,10 @@ pub struct ContainerNetwork {
     pub prefix_length: u8,
     /// The machine's address there, if it leads out.
     pub gateway: Option<Ipv4Addr>,
+    /// Its IPv6 address, and how many bits of that are the network's.
+    pub ipv6: Option<(Ipv6Addr, u8)>,
+    /// The machine's IPv6 address there, if it leads out.
+    pub ipv6_gateway: Option<Ipv6Addr>,
     /// As `02:42:ac:11:00:02`.
     pub hardware_address: String,
     /// What it is called there.
@@ -176,6 +181,16 @@ impl Engine {
                 address: place.endpoint.address,
                 prefix_length: bridge.subnet.prefix_len(),
                 gateway: (!network.internal).then_some(bridge.gateway),
+                ipv6: place.endpoint.ipv6_address.map(|address| {
+                    let side = bridge.ipv6.as_ref();
+                    let bits = side.map_or(128, |side| side.subnet.prefix_len());
+                    (address, bits)
+                }),
+                ipv6_gateway: bridge
+                    .ipv6
+                    .as_ref()
+                    .filter(|_| !network.internal)
+                    .map(|side| side.gateway),
                 hardware_address: hardware_address_text(place.endpoint.hardware()),
                 names: place.names.clone(),
                 ports: place.ports.clone(),
@@ -200,7 +215,7 @@ impl Connected {
             Firewall::find().publish(bridge, &place.published())?;
             if !place.ports.is_empty() && !self.held.is_empty() {
                 let held = std::mem::take(&mut self.held);
-                self.proxy = Some(ProxyProcess::start(held, place.endpoint.address)?);
+                self.proxy = Some(ProxyProcess::start(held, place.addresses())?);
             }
         }
         if let Some(server) = self.server.take() {
@@ -209,10 +224,13 @@ impl Connected {
         Ok(())
     }
 
-    /// Leads its ports to another of its addresses.
-    pub(in crate::containers) fn lead_ports(&self, address: Ipv4Addr) -> std::io::Result<()> {
+    /// Leads its ports to others of its addresses.
+    pub(in crate::containers) fn lead_ports(
+        &self,
+        addresses: ContainerAddresses,
+    ) -> std::io::Result<()> {
         match &self.proxy {
-            Some(proxy) => proxy.lead_to(address),
+            Some(proxy) => proxy.lead_to(addresses),
             None => Ok(()),
         }
     }
@@ -357,6 +375,16 @@ pub(super) fn free_place(
             address
         }
     };
+    let name = format!("{} ({})", network.name, short(&network.id));
+    let ipv6_address = match (&bridge.ipv6, config.ipv6_address.as_str()) {
+        (None, _) => None,
+        (Some(side), "") => Some(side.choose(&name, &network.taken_ipv6())?),
+        (Some(side), text) => {
+            let address = text.parse()?;
+            side.check(&network.taken_ipv6(), address)?;
+            Some(address)
+        }
+    };
     let hardware_address = match config.mac_address.as_str() {
         "" => None,
         text => Some(parse_hardware_address(text).ok_or("invalid MAC address")?),
@@ -368,6 +396,7 @@ pub(super) fn free_place(
             host_device: host_device(&place_id),
             device: format!("eth{number}"),
             address,
+            ipv6_address,
             default_route: false,
             hardware_address,
         },

@@ -78,6 +78,8 @@ pub(super) fn told_place(
         prefix_length: told.address.map_or(0, |_| SLIRP_PREFIX_LENGTH),
         gateway: told.address.map(|_| SLIRP_GATEWAY),
         hardware_address: String::new(),
+        ipv6: None,
+        ipv6_gateway: None,
         names: Vec::new(),
         ports: told.ports,
     }))

@@ -1,5 +1,7 @@
 //! The table in nft's language.
 
+use std::net::IpAddr;
+
 use crate::network::bridge::BridgeNetwork;
 
 use super::rules::PublishedPort;
@@ -11,11 +13,58 @@ pub(super) enum Verb {
     Delete,
 }
 
+/// Which packets a table is for; both have the same rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    /// Those that a network has.
+    fn of(network: &BridgeNetwork) -> &'static [Self] {
+        match network.ipv6 {
+            Some(_) => &[Self::Ipv4, Self::Ipv6],
+            None => &[Self::Ipv4],
+        }
+    }
+
+    /// nft's word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ip",
+            Self::Ipv6 => "ip6",
+        }
+    }
+
+    fn address_type(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4_addr",
+            Self::Ipv6 => "ipv6_addr",
+        }
+    }
+
+    fn loopback(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "127.0.0.0/8",
+            Self::Ipv6 => "::1/128",
+        }
+    }
+}
+
+/// The tables that a network needs.
+pub(super) fn tables(table: &str, network: &BridgeNetwork) -> String {
+    let families = Family::of(network).iter();
+    families.map(|family| table_of(*family, table)).collect()
+}
+
 /// The table with its sets and chains. What is there stays; the chains are filled anew, in one transaction with what follows.
-pub(super) fn tables(table: &str) -> String {
-    let mut script = format!("add table ip {table}\n");
+fn table_of(family: Family, table: &str) -> String {
+    let ip = family.word();
+    let mut script = format!("add table {ip} {table}\n");
     let mut add = |line: &str| {
-        script += &line.replace('@', table);
+        let line = line.replace(" ip @ ", &format!(" {ip} {table} "));
+        script += &line.replace("ipv4_addr", family.address_type());
         script.push('\n');
     };
     // Networks: bridges that have them, those among them without a way out, pairs of a bridge with itself, and addresses.
@@ -37,23 +86,23 @@ pub(super) fn tables(table: &str) -> String {
     }
     // Here the sign is nft's own, before the name of a set.
     let mut rule = |chain: &str, rule: &str| {
-        script.extend(["add rule ip ", table, " ", chain, " ", rule, "\n"]);
+        script.extend(["add rule ", ip, " ", table, " ", chain, " ", rule, "\n"]);
     };
-    let to_one = "dnat ip to ip daddr . meta l4proto . th dport map @at";
-    let to_any = "fib daddr type local dnat ip to meta l4proto . th dport map @anywhere";
+    let to_one = &format!("dnat {ip} to {ip} daddr . meta l4proto . th dport map @at");
+    let to_any =
+        &format!("fib daddr type local dnat {ip} to meta l4proto . th dport map @anywhere");
     rule("prerouting", to_one);
     rule("prerouting", to_any);
     // The host's loopback is served by the proxy: its addresses must not leave the host.
-    rule("output", &format!("ip daddr != 127.0.0.0/8 {to_one}"));
-    rule("output", &format!("ip daddr != 127.0.0.0/8 {to_any}"));
-    rule(
-        "postrouting",
-        "ip saddr @subnets oifname != @bridges masquerade",
-    );
+    let elsewhere = format!("{ip} daddr != {}", family.loopback());
+    rule("output", &format!("{elsewhere} {to_one}"));
+    rule("output", &format!("{elsewhere} {to_any}"));
+    let out = format!("{ip} saddr @subnets oifname");
+    rule("postrouting", &format!("{out} != @bridges masquerade"));
     // A container that asks for a port of its own network through the host: the answer has to come back through the host.
     rule(
         "postrouting",
-        "ip saddr @subnets oifname @bridges ct status dnat masquerade",
+        &format!("{out} @bridges ct status dnat masquerade"),
     );
     rule("forward", "ct state established,related accept");
     rule("forward", "iifname . oifname @same accept");
@@ -67,20 +116,27 @@ pub(super) fn tables(table: &str) -> String {
 /// Adds or deletes a network.
 pub(super) fn network(verb: Verb, table: &str, network: &BridgeNetwork) -> String {
     let device = format!("\"{}\"", network.device);
-    let mut elements = vec![
-        ("bridges", device.clone()),
-        ("same", format!("{device} . {device}")),
-    ];
-    if network.internal {
-        elements.push(("internal", device));
-    } else {
-        elements.push(("subnets", network.subnet.trunc().to_string()));
+    let mut script = String::new();
+    for family in Family::of(network) {
+        let mut elements = vec![
+            ("bridges", device.clone()),
+            ("same", format!("{device} . {device}")),
+        ];
+        let subnet = match (family, &network.ipv6) {
+            (Family::Ipv6, Some(side)) => side.subnet.trunc().to_string(),
+            _ => network.subnet.trunc().to_string(),
+        };
+        if network.internal {
+            elements.push(("internal", device.clone()));
+        } else {
+            elements.push(("subnets", subnet));
+        }
+        for (set, element) in elements {
+            let ip = family.word();
+            script += &lines(verb, &format!("element {ip} {table} {set} {{ {element} }}"));
+        }
     }
-    let elements = elements.into_iter();
-    let lines: Vec<String> = elements
-        .map(|(set, element)| lines(verb, &format!("element ip {table} {set} {{ {element} }}")))
-        .collect();
-    lines.concat()
+    script
 }
 
 /// Adds or deletes ports.
@@ -98,9 +154,14 @@ pub(super) fn ports(verb: Verb, table: &str, published: &[PublishedPort]) -> Str
         } else {
             ("at", format!("{host_ip} . {protocol} . {host_port}"))
         };
+        let ip = match container.ip() {
+            IpAddr::V4(_) => Family::Ipv4,
+            IpAddr::V6(_) => Family::Ipv6,
+        };
+        let ip = ip.word();
         lines(
             verb,
-            &format!("element ip {table} {map} {{ {key} : {target} }}"),
+            &format!("element {ip} {table} {map} {{ {key} : {target} }}"),
         )
     };
     let lines: Vec<String> = published.iter().map(element).collect();

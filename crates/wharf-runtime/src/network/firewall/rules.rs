@@ -3,7 +3,7 @@
 //! Made by `nft` in a table of its own, where bridges, subnets and ports are elements of sets, so that one more container is one more
 //! element and nobody has to look for a rule again; by `iptables` in chains of its own where there is no nft.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,11 +38,11 @@ enum Tool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PublishedPort {
     /// The host's address; unspecified: all of them.
-    pub host_ip: Ipv4Addr,
+    pub host_ip: IpAddr,
     /// The host's port.
     pub host_port: u16,
-    /// The container's address and port.
-    pub container: SocketAddrV4,
+    /// The container's address and port, of the same kind.
+    pub container: SocketAddr,
     /// Which kind.
     pub protocol: PortProtocol,
 }
@@ -61,6 +61,8 @@ pub struct FirewallError {
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
 const ABSENT: &str = "neither nft nor iptables is installed: containers of bridge networks reach the host only, and published ports are served by a proxy alone. Install nftables.";
+
+const WITHOUT_IPV6: &str = "nft is not installed: IPv6 does not lead out of the network, and published IPv6 addresses are served by a proxy alone. Install nftables.";
 
 impl Firewall {
     /// What this machine has.
@@ -105,11 +107,16 @@ impl Firewall {
         let mut warnings = Vec::new();
         let done = match &self.tool {
             Tool::Nftables(nft) => {
-                let script = nftables::tables(&self.name)
+                let script = nftables::tables(&self.name, network)
                     + &nftables::network(Verb::Add, &self.name, network);
                 run_nft(nft, &script)
             }
-            Tool::Iptables(iptables) => iptables::add_network(iptables, &self.name, network),
+            Tool::Iptables(iptables) => {
+                if network.ipv6.is_some() && !network.internal {
+                    warnings.push(WITHOUT_IPV6.to_owned());
+                }
+                iptables::add_network(iptables, &self.name, network)
+            }
             Tool::Absent => {
                 if !network.internal {
                     warnings.push(ABSENT.to_owned());
@@ -118,8 +125,8 @@ impl Firewall {
             }
         };
         done.map_err(for_device(&network.device))?;
-        if let Some(iptables) = &self.beside {
-            iptables::accept_forward(iptables, network).map_err(for_device(&network.device))?;
+        for iptables in self.beside(network) {
+            iptables::accept_forward(&iptables, network).map_err(for_device(&network.device))?;
         }
         Ok(warnings)
     }
@@ -137,10 +144,20 @@ impl Firewall {
             Tool::Absent => Ok(()),
         };
         done.map_err(for_device(&network.device))?;
-        if let Some(iptables) = &self.beside {
-            iptables::forget_forward(iptables, network).map_err(for_device(&network.device))?;
+        for iptables in self.beside(network) {
+            iptables::forget_forward(&iptables, network).map_err(for_device(&network.device))?;
         }
         Ok(())
+    }
+
+    /// Who else decides about a network's packets.
+    fn beside(&self, network: &BridgeNetwork) -> Vec<PathBuf> {
+        let Some(iptables) = &self.beside else {
+            return Vec::new();
+        };
+        let ipv6 = network.ipv6.as_ref();
+        let ipv6 = ipv6.and_then(|_| program::find("ip6tables"));
+        std::iter::once(iptables.clone()).chain(ipv6).collect()
     }
 
     /// Leads packets for these ports to containers of `network`. All or none.
@@ -159,14 +176,14 @@ impl Firewall {
                 // Somebody flushed all rules: the table comes back with this network.
                 let missing = matches!(&added, Err(ProgramError::Failed { said, .. }) if said.contains("No such file"));
                 if missing {
-                    let tables = nftables::tables(&self.name);
+                    let tables = nftables::tables(&self.name, network);
                     let network = nftables::network(Verb::Add, &self.name, network);
                     run_nft(nft, &(tables + &network + &elements))
                 } else {
                     added
                 }
             }
-            Tool::Iptables(iptables) => iptables::publish(iptables, &self.name, ports),
+            Tool::Iptables(iptables) => iptables::publish(iptables, &self.name, &of_ipv4(ports)),
             Tool::Absent => Ok(()),
         };
         forget_conversations(ports);
@@ -187,7 +204,7 @@ impl Firewall {
                 let script = nftables::ports(Verb::Delete, &self.name, ports);
                 ignore_missing(run_nft(nft, &script))
             }
-            Tool::Iptables(iptables) => iptables::unpublish(iptables, &self.name, ports),
+            Tool::Iptables(iptables) => iptables::unpublish(iptables, &self.name, &of_ipv4(ports)),
             Tool::Absent => Ok(()),
         };
         forget_conversations(ports);
@@ -198,7 +215,8 @@ impl Firewall {
     pub fn remove_all(&self) -> Result<(), FirewallError> {
         let done = match &self.tool {
             Tool::Nftables(nft) => {
-                ignore_missing(run_nft(nft, &format!("delete table ip {}\n", self.name)))
+                let table = |ip| format!("add table {ip} {0}\ndelete table {ip} {0}\n", self.name);
+                run_nft(nft, &(table("ip") + &table("ip6")))
             }
             Tool::Iptables(iptables) => iptables::remove_all(iptables, &self.name),
             Tool::Absent => Ok(()),
@@ -207,12 +225,23 @@ impl Firewall {
     }
 }
 
+/// Those that iptables leads to containers; the others are the proxy's.
+fn of_ipv4(ports: &[PublishedPort]) -> Vec<PublishedPort> {
+    let of_ipv4 = ports.iter().filter(|port| port.container.is_ipv4());
+    of_ipv4.copied().collect()
+}
+
 /// Clients of UDP ports begin anew, with whoever has the port now. A kernel that cannot be asked forgets by itself, later.
 fn forget_conversations(ports: &[PublishedPort]) {
     let udp = ports
         .iter()
         .filter(|port| port.protocol == PortProtocol::Udp);
-    let udp: Vec<_> = udp.map(|port| (port.host_ip, port.host_port)).collect();
+    let udp: Vec<_> = udp
+        .filter_map(|port| match port.host_ip {
+            IpAddr::V4(host_ip) => Some((host_ip, port.host_port)),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
     if !udp.is_empty() {
         drop(forget_udp(&udp));
     }

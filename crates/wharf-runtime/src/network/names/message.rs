@@ -1,7 +1,7 @@
 //! Messages of the Domain Name System (RFC 1035), as far as one question and addresses of containers need them. Nothing here reads or
 //! writes anything.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The largest message over UDP that everybody takes.
 const UDP_LIMIT_BYTES: usize = 512;
@@ -86,31 +86,44 @@ pub(super) fn question(message: &[u8]) -> Option<Question> {
     })
 }
 
-/// The address that a name below `in-addr.arpa` stands for.
-pub(super) fn reversed(name: &str) -> Option<Ipv4Addr> {
+/// The address that a name below `in-addr.arpa` or `ip6.arpa` stands for.
+pub(super) fn reversed(name: &str) -> Option<IpAddr> {
+    if let Some(digits) = name.strip_suffix(".ip6.arpa") {
+        let digits: Vec<&str> = digits.split('.').rev().collect();
+        let good = digits.len() == 32 && digits.iter().all(|digit| digit.len() == 1);
+        let number = u128::from_str_radix(&digits.concat(), 16).ok();
+        return number
+            .filter(|_| good)
+            .map(|number| Ipv6Addr::from(number).into());
+    }
     let parts: Vec<u8> = name
         .strip_suffix(".in-addr.arpa")?
         .split('.')
         .map(|part| part.parse().ok())
         .collect::<Option<_>>()?;
     match parts[..] {
-        [d, c, b, a] => Some(Ipv4Addr::new(a, b, c, d)),
+        [d, c, b, a] => Some(Ipv4Addr::new(a, b, c, d).into()),
         _ => None,
     }
 }
 
-/// The answer with these addresses; without any, that there are none of that kind. What does not fit is left out.
-pub(super) fn with_addresses(
-    message: &[u8],
-    question: &Question,
-    addresses: &[Ipv4Addr],
-) -> Vec<u8> {
-    let each = 16;
+/// The answer with those of the addresses that are of the kind that is asked for; without any, that there are none. What does not
+/// fit is left out.
+pub(super) fn with_addresses(message: &[u8], question: &Question, addresses: &[IpAddr]) -> Vec<u8> {
+    let wanted = |address: &&IpAddr| match question.wanted {
+        Wanted::Address => address.is_ipv4(),
+        Wanted::LongAddress => address.is_ipv6(),
+        _ => false,
+    };
+    let each = 28;
     let room = UDP_LIMIT_BYTES.saturating_sub(question.end) / each;
-    let told: Vec<_> = addresses.iter().take(room).collect();
+    let told: Vec<_> = addresses.iter().filter(wanted).take(room).collect();
     let mut answer = begin(message, question, told.len(), 0);
     for address in told {
-        record(&mut answer, 1, &address.octets());
+        match address {
+            IpAddr::V4(address) => record(&mut answer, 1, &address.octets()),
+            IpAddr::V6(address) => record(&mut answer, 28, &address.octets()),
+        }
     }
     answer
 }
@@ -186,20 +199,33 @@ pub(super) mod tests {
             (asked.name.as_str(), asked.wanted),
             ("web.net", Wanted::Address)
         );
-        let answer = with_addresses(&message, &asked, &[Ipv4Addr::new(10, 0, 0, 2)]);
+        let answer = with_addresses(&message, &asked, &[Ipv4Addr::new(10, 0, 0, 2).into()]);
         assert_eq!(
             answer[..12],
             [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]
         );
         assert!(answer.ends_with(&[0, 4, 10, 0, 0, 2]));
         assert_eq!(answer[12..message.len()], message[12..]);
-        let many = vec![Ipv4Addr::LOCALHOST; 1000];
+        let many = vec![IpAddr::from(Ipv4Addr::LOCALHOST); 1000];
         assert!(with_addresses(&message, &asked, &many).len() <= UDP_LIMIT_BYTES);
         let none = refused(&message, &asked, Refusal::NoSuchName);
         assert_eq!((none[3] & 0x0f, none.len()), (3, message.len()));
         let back = asking("2.0.0.10.in-addr.arpa", 12);
         let asked = question(&back).unwrap();
-        assert_eq!(reversed(&asked.name), Some(Ipv4Addr::new(10, 0, 0, 2)));
+        assert_eq!(
+            reversed(&asked.name),
+            Some(Ipv4Addr::new(10, 0, 0, 2).into())
+        );
+        let long: Ipv6Addr = "fd00::12".parse().unwrap();
+        let digits = format!("{:032x}", u128::from(long));
+        let digits: Vec<String> = digits.chars().rev().map(String::from).collect();
+        let name = format!("{}.ip6.arpa", digits.join("."));
+        assert_eq!(reversed(&name), Some(long.into()));
+        let message = asking("web.net", 28);
+        let both = [long.into(), Ipv4Addr::LOCALHOST.into()];
+        let answer = with_addresses(&message, &question(&message).unwrap(), &both);
+        assert_eq!(answer[7], 1);
+        assert!(answer.ends_with(&long.octets()));
         assert!(with_name(&back, &asked, "web.net").ends_with(b"\x03web\x03net\x00"));
     }
 

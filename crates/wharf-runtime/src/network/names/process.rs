@@ -26,7 +26,7 @@ pub struct NameServer {
     /// Finds a name, in lower case.
     pub name: Box<dyn Fn(&str) -> KnownName + Send + Sync>,
     /// Finds an address.
-    pub address: Box<dyn Fn(Ipv4Addr) -> KnownName + Send + Sync>,
+    pub address: Box<dyn Fn(IpAddr) -> KnownName + Send + Sync>,
     /// Who is asked for the rest.
     pub servers: Vec<IpAddr>,
 }

@@ -31,7 +31,7 @@ const PORT: u16 = 53;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KnownName {
     /// The name has these addresses.
-    Addresses(Vec<Ipv4Addr>),
+    Addresses(Vec<IpAddr>),
     /// The address has this name.
     Name(String),
     /// Nothing: the machine's servers are asked.
@@ -44,7 +44,7 @@ pub enum KnownName {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Asked<'a> {
     Name(&'a str),
-    Address(Ipv4Addr),
+    Address(IpAddr),
 }
 
 pub(super) type Lookup = dyn Fn(Asked<'_>) -> KnownName + Send + Sync;
@@ -177,15 +177,12 @@ fn answer(lookup: &Lookup, message: &[u8], asked: &Question) -> Local {
         },
         _ => lookup(Asked::Name(&asked.name)),
     };
-    Local::Answer(match (known, asked.wanted) {
-        (KnownName::Addresses(addresses), Wanted::Address) => {
-            with_addresses(message, asked, &addresses)
-        }
-        // The name is there, and has nothing of that kind.
-        (KnownName::Addresses(_), _) => with_addresses(message, asked, &[]),
-        (KnownName::Name(name), _) => with_name(message, asked, &name),
-        (KnownName::NothingAnywhere, _) => refused(message, asked, Refusal::NoSuchName),
-        (KnownName::Nothing, _) => return Local::AskOthers,
+    Local::Answer(match known {
+        // The name is there, even if it has nothing of that kind.
+        KnownName::Addresses(addresses) => with_addresses(message, asked, &addresses),
+        KnownName::Name(name) => with_name(message, asked, &name),
+        KnownName::NothingAnywhere => refused(message, asked, Refusal::NoSuchName),
+        KnownName::Nothing => return Local::AskOthers,
     })
 }
 
@@ -263,7 +260,7 @@ mod tests {
             datagrams: UdpSocket::bind(loopback).unwrap(),
             connections: TcpListener::bind(loopback).unwrap(),
             lookup: Arc::new(|asked| match asked {
-                Asked::Name("web") => KnownName::Addresses(vec![Ipv4Addr::new(10, 0, 0, 2)]),
+                Asked::Name("web") => KnownName::Addresses(vec![Ipv4Addr::new(10, 0, 0, 2).into()]),
                 Asked::Address(address) if address == Ipv4Addr::new(10, 0, 0, 2) => {
                     KnownName::Name("web.net".to_owned())
                 }

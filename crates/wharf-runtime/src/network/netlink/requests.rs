@@ -1,10 +1,10 @@
 //! Links, addresses and routes.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::message::{Message, attributes, number};
 use super::socket::Netlink;
@@ -65,6 +65,9 @@ const PROTOCOL_BOOT: u8 = 3;
 const TYPE_UNICAST: u8 = 1;
 
 const IPV4: u8 = 2;
+const IPV6: u8 = 10;
+/// Of an address (`IFA_F_NODAD`): it can be used at once.
+const NO_DUPLICATE_DETECTION: u8 = 2;
 const BRIDGE: u8 = 7;
 const UP: u32 = 1;
 
@@ -168,13 +171,45 @@ impl Netlink {
         }
     }
 
+    /// The same with an IPv6 address, which nobody else is asked about first: the caller gives each out once.
+    pub(in crate::network) fn add_ipv6_address(
+        &mut self,
+        device: Link,
+        address: Ipv6Addr,
+        subnet: Ipv6Net,
+    ) -> io::Result<()> {
+        let mut structure = vec![IPV6, subnet.prefix_len(), NO_DUPLICATE_DETECTION, 0];
+        structure.extend(device.index.to_ne_bytes());
+        let added = self.change(NEW_ADDRESS, CREATE | EXCLUSIVE, &structure, |message| {
+            message.attribute(IFA_LOCAL, &address.octets());
+            message.attribute(IFA_ADDRESS, &address.octets());
+        });
+        match added {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        }
+    }
+
     /// Sends everything that has no better way through a gateway.
     pub(in crate::network) fn add_default_route(
         &mut self,
         device: Link,
         gateway: Ipv4Addr,
     ) -> io::Result<()> {
-        let structure = route(PROTOCOL_BOOT, TYPE_UNICAST);
+        let structure = route(IPV4, PROTOCOL_BOOT, TYPE_UNICAST);
+        self.change(NEW_ROUTE, CREATE | EXCLUSIVE, &structure, |message| {
+            message.attribute(ROUTE_GATEWAY, &gateway.octets());
+            message.number(ROUTE_DEVICE, device.index);
+        })
+    }
+
+    /// The same for IPv6.
+    pub(in crate::network) fn add_ipv6_default_route(
+        &mut self,
+        device: Link,
+        gateway: Ipv6Addr,
+    ) -> io::Result<()> {
+        let structure = route(IPV6, PROTOCOL_BOOT, TYPE_UNICAST);
         self.change(NEW_ROUTE, CREATE | EXCLUSIVE, &structure, |message| {
             message.attribute(ROUTE_GATEWAY, &gateway.octets());
             message.number(ROUTE_DEVICE, device.index);
@@ -184,7 +219,7 @@ impl Netlink {
     /// What the main table has IPv4 routes for, the default one left out.
     pub(in crate::network) fn routes(&mut self) -> io::Result<Vec<Ipv4Net>> {
         let mut routes = Vec::new();
-        self.dump(GET_ROUTE, &route(0, 0), |body| {
+        self.dump(GET_ROUTE, &route(IPV4, 0, 0), |body| {
             routes.extend(destination(body));
         })?;
         Ok(routes)
@@ -221,9 +256,9 @@ fn link(index: u32, flags: u32) -> Vec<u8> {
     bytes
 }
 
-/// `struct rtmsg` of an IPv4 route in the main table.
-fn route(protocol: u8, kind: u8) -> Vec<u8> {
-    let mut bytes = vec![IPV4, 0, 0, 0, TABLE_MAIN, protocol, 0, kind];
+/// `struct rtmsg` of a route in the main table.
+fn route(family: u8, protocol: u8, kind: u8) -> Vec<u8> {
+    let mut bytes = vec![family, 0, 0, 0, TABLE_MAIN, protocol, 0, kind];
     bytes.extend([0; 4]);
     bytes
 }

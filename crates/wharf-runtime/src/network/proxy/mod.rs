@@ -9,4 +9,4 @@ mod tcp;
 mod udp;
 
 pub use process::ProxyProcess;
-pub use serve::PortProxy;
+pub use serve::{ContainerAddresses, PortProxy};

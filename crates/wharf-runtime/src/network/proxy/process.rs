@@ -1,14 +1,13 @@
 //! The proxy in a process of its own, beside a container's monitor.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Signal;
 
 use super::super::publish::HeldPort;
-use super::serve::PortProxy;
+use super::serve::{ContainerAddresses, PortProxy};
 use crate::sys::{self, CloneFlags, Forked};
 
 /// A proxy that serves until this is dropped.
@@ -19,7 +18,7 @@ pub struct ProxyProcess {
 
 impl ProxyProcess {
     /// Starts it: only a process with one thread can, and it reaps the child in its own time. The ports are the child's then.
-    pub fn start(ports: Vec<HeldPort>, container: Ipv4Addr) -> io::Result<Self> {
+    pub fn start(ports: Vec<HeldPort>, container: ContainerAddresses) -> io::Result<Self> {
         let (read, told) = pipe_with(PipeFlags::CLOEXEC)?;
         match sys::fork(CloneFlags::default())? {
             Forked::Child => {
@@ -37,8 +36,8 @@ impl ProxyProcess {
         }
     }
 
-    /// Leads to another address of the container from now on. What is connected stays where it is.
-    pub fn lead_to(&self, container: Ipv4Addr) -> io::Result<()> {
+    /// Leads to other addresses of the container from now on. What is connected stays where it is.
+    pub fn lead_to(&self, container: ContainerAddresses) -> io::Result<()> {
         rustix::io::write(&self.told, &container.octets())?;
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! The loop of the proxy: one thread, and the kernel says what is ready.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Resource, getrlimit};
+use serde::{Deserialize, Serialize};
 
 use super::super::publish::{HeldPort, HeldSocket};
 use super::tcp::Connections;
@@ -16,7 +17,52 @@ use super::udp::Sessions;
 #[derive(Debug)]
 pub struct PortProxy {
     ports: Vec<HeldPort>,
-    container: Ipv4Addr,
+    container: ContainerAddresses,
+}
+
+/// Where a container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerAddresses {
+    /// Its address.
+    pub ipv4: Ipv4Addr,
+    /// Its IPv6 address, if it has one: that of who comes by IPv6.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl ContainerAddresses {
+    /// Where who comes to that address of the host is led to.
+    fn for_host(self, host_ip: IpAddr) -> IpAddr {
+        match (host_ip, self.ipv6) {
+            (IpAddr::V6(_), Some(ipv6)) => ipv6.into(),
+            _ => self.ipv4.into(),
+        }
+    }
+
+    /// As it is told between processes: nothing is unspecified.
+    pub(super) fn octets(self) -> [u8; 20] {
+        let mut octets = [0; 20];
+        let ipv6 = self.ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED);
+        let all = self.ipv4.octets().into_iter().chain(ipv6.octets());
+        for (to, from) in octets.iter_mut().zip(all) {
+            *to = from;
+        }
+        octets
+    }
+
+    fn from_octets(octets: [u8; 20]) -> Self {
+        let [a, b, c, d, rest @ ..] = octets;
+        let ipv6 = Ipv6Addr::from(rest);
+        Self {
+            ipv4: Ipv4Addr::new(a, b, c, d),
+            ipv6: (!ipv6.is_unspecified()).then_some(ipv6),
+        }
+    }
+}
+
+impl From<Ipv4Addr> for ContainerAddresses {
+    fn from(ipv4: Ipv4Addr) -> Self {
+        Self { ipv4, ipv6: None }
+    }
 }
 
 /// Connections and conversations at once, if there are descriptors for so many.
@@ -29,12 +75,15 @@ const DESCRIPTORS_KEPT: usize = 64;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl PortProxy {
-    /// For these ports, which lead to the container of that address.
-    pub fn new(ports: Vec<HeldPort>, container: Ipv4Addr) -> Self {
-        Self { ports, container }
+    /// For these ports, which lead to the container of those addresses.
+    pub fn new(ports: Vec<HeldPort>, container: impl Into<ContainerAddresses>) -> Self {
+        Self {
+            ports,
+            container: container.into(),
+        }
     }
 
-    /// Serves until the other end of `told` is closed; an address that is read there is the container's from then on. It is meant for a process of its own, which SIGTERM ends; it takes no
+    /// Serves until the other end of `told` is closed; addresses that are read there are the container's from then on. It is meant for a process of its own, which SIGTERM ends; it takes no
     /// more than 1,024 connections and as many conversations over UDP at once, fewer if the process may not have so many descriptors.
     pub fn serve(mut self, told: impl AsFd) -> io::Result<()> {
         let most = at_once();
@@ -62,8 +111,8 @@ impl PortProxy {
             drop(waiting);
             let part = |from: usize, to: usize| ready.get(from..to).unwrap_or_default();
             if part(0, 1).iter().any(|told| !told.is_empty()) {
-                match address(&told) {
-                    Some(address) => self.container = address,
+                match addresses(&told) {
+                    Some(addresses) => self.container = addresses,
                     None => return Ok(()),
                 }
             }
@@ -71,7 +120,8 @@ impl PortProxy {
             udp.answer(part(connections, ready.len()), &self.ports);
             let fresh = self.ports.iter().enumerate().zip(part(1, listeners));
             for ((place, held), _) in fresh.filter(|(_, ready)| !ready.is_empty()) {
-                let target = SocketAddr::from((self.container, held.port.container_port));
+                let container = self.container.for_host(held.port.host_ip);
+                let target = SocketAddr::from((container, held.port.container_port));
                 let served = match &held.socket {
                     HeldSocket::Tcp(listener) if accepting => tcp.accept(listener, target),
                     HeldSocket::Tcp(_) => Ok(()),
@@ -103,10 +153,10 @@ impl HeldPort {
 }
 
 /// What is told; nothing at the end.
-fn address(told: impl AsFd) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
+fn addresses(told: impl AsFd) -> Option<ContainerAddresses> {
+    let mut octets = [0; 20];
     let length = rustix::io::retry_on_intr(|| rustix::io::read(&told, &mut octets)).ok()?;
-    (length == octets.len()).then(|| octets.into())
+    (length == octets.len()).then(|| ContainerAddresses::from_octets(octets))
 }
 
 /// Each connection has two descriptors, each conversation one.

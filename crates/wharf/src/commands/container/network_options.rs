@@ -98,6 +98,7 @@ fn with_options(config: &mut EndpointConfig, matches: &Matches) -> anyhow::Resul
     }
     for (flag, field, what) in [
         (&flags::IP, &mut config.ipv4_address, "IPv4 address"),
+        (&flags::IP6, &mut config.ipv6_address, "IPv6 address"),
         (&flags::MAC_ADDRESS, &mut config.mac_address, "MAC address"),
     ] {
         if let Some(text) = matches.some_text(flag) {
@@ -143,13 +144,14 @@ fn parse(text: &str) -> anyhow::Result<Attachment> {
             "name" => attachment.network = value,
             "alias" => config.aliases.push(value),
             "ip" => config.ipv4_address = value,
+            "ip6" => config.ipv6_address = value,
             "mac-address" => config.mac_address = value,
             "gw-priority" => match value.parse() {
                 Ok(number) => config.gw_priority = number,
                 Err(_) => bail!("invalid gw-priority ({value}): invalid syntax"),
             },
-            "ip6" | "link-local-ip" | "driver-opt" => bail!(
-                "{key} is not supported: networks here have IPv4 addresses only, one for each container"
+            "link-local-ip" | "driver-opt" => bail!(
+                "{key} is not supported: a container has one address of each kind in a network"
             ),
             _ => bail!("invalid field key {key}"),
         }

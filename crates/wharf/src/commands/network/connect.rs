@@ -34,7 +34,6 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     for (flag, why) in [
-        (&IP6, "networks here have IPv4 addresses only"),
         (&LINK, "use --alias on the other container"),
         (
             &LINK_LOCAL_IP,
@@ -51,6 +50,7 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     let config = EndpointConfig {
         aliases: matches.list(&ALIAS).to_vec(),
         ipv4_address: matches.text(&IP).to_owned(),
+        ipv6_address: matches.text(&IP6).to_owned(),
         mac_address: String::new(),
         gw_priority: matches.number(&GW_PRIORITY),
     };

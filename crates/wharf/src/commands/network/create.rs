@@ -78,6 +78,10 @@ pub(crate) const COMMAND: Command = Command {
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     refuse_what_is_not_there(matches)?;
     let request = request(matches)?;
+    if !request.ipv6 && request.subnets.iter().any(|subnet| subnet.contains(':')) {
+        let text = "WARNING: IPv6 subnets have no effect without --ipv6";
+        session.printer().error_line(text);
+    }
     let id = session
         .engine()
         .create_network(&request)
@@ -89,11 +93,6 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
 fn refuse_what_is_not_there(matches: &Matches) -> anyhow::Result<()> {
     let scope = matches.text(&SCOPE);
     let wishes = [
-        (
-            matches.is_set(&IPV6),
-            "--ipv6",
-            "networks here have IPv4 addresses only",
-        ),
         (
             !matches.is_set(&IPV4),
             "--ipv4=false",
@@ -129,16 +128,18 @@ fn request(matches: &Matches) -> anyhow::Result<NetworkRequest> {
         subnets.len() >= ranges.len() && subnets.len() >= gateways.len(),
         "every ip-range or gateway must have a corresponding subnet"
     );
+    let several = |is_meant: fn(&&String) -> bool| subnets.iter().filter(is_meant).count() > 1;
     anyhow::ensure!(
-        subnets.len() <= 1,
+        !several(|subnet| subnet.contains(':')) && !several(|subnet| !subnet.contains(':')),
         "bridge driver doesn't support multiple subnets"
     );
     Ok(NetworkRequest {
         name: matches.argument(0).to_owned(),
         driver: matches.text(&DRIVER).to_owned(),
-        subnet: subnets.first().cloned(),
-        ip_range: ranges.first().cloned(),
-        gateway: gateways.first().cloned(),
+        ipv6: matches.is_set(&IPV6),
+        subnets: subnets.to_vec(),
+        ip_ranges: ranges.to_vec(),
+        gateways: gateways.to_vec(),
         auxiliary: pairs(matches.list(&AUX_ADDRESS)),
         internal: matches.is_set(&INTERNAL),
         attachable: matches.is_set(&ATTACHABLE),
