@@ -20,6 +20,8 @@ use super::path::{join, parent};
 
 /// As long as an attribute may be.
 const MAXIMUM_REMEMBERED_BYTES: usize = 64 * 1024;
+/// A larger archive is unpacked, once, instead of being inflated for its list by every build.
+const LISTED_ARCHIVE_BYTES: u64 = 32 << 20;
 
 /// Layers on top of each other.
 #[derive(Debug)]
@@ -242,9 +244,10 @@ impl Layer {
             return Self::unpacked(store, diff_id);
         }
         let blobs = store.blobs_of_layer(diff_id)?;
-        let archive = blobs
+        let small = blobs
             .first()
-            .map(|blob| store.blobs().open_blob(&blob.digest));
+            .filter(|blob| blob.size <= LISTED_ARCHIVE_BYTES);
+        let archive = small.map(|blob| store.blobs().open_blob(&blob.digest));
         let Some(Ok(archive)) = archive else {
             return Self::unpacked(store, diff_id);
         };

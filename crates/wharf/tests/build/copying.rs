@@ -352,3 +352,75 @@ fn what_upper_layers_remove_is_gone() {
         output.error_text()
     );
 }
+
+/// What a shell prints.
+fn shell(script: &str) -> String {
+    let output = std::process::Command::new("sh")
+        .args(["-c", script])
+        .output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// Five gigabytes of holes with a few bytes behind them: more than 32 bits count, and more than a machine has memory to spare.
+#[test]
+#[ignore = "reads 5 GB four times, which takes a minute or two"]
+fn a_huge_file_is_copied_to_its_end() {
+    use std::os::unix::fs::FileExt as _;
+
+    const SIZE: u64 = 5 << 30;
+    let project = Project::new("FROM scratch\nCOPY huge /\n");
+    let path = project.context().join("huge");
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(SIZE).unwrap();
+    file.write_all_at(b"the end", SIZE - 7).unwrap();
+    let mut child = std::process::Command::new(project.sandbox.wharf_binary())
+        .args(["build", "--quiet", "--tag=huge", "context"])
+        .current_dir(project.sandbox.work())
+        .env_clear()
+        .envs(project.sandbox.environment())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    let descriptor =
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    // The most that it had so far, asked for until it ends: what is seen last holds for nearly all of its life.
+    let mut peak_kilobytes = 0;
+    let interval = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: 20_000_000,
+    };
+    loop {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+        let text = text.unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().split(' ').next()?.parse::<u64>().ok());
+        peak_kilobytes = peak_kilobytes.max(peak.unwrap_or(0));
+        let flags = rustix::event::PollFlags::IN;
+        let mut ended = [rustix::event::PollFd::new(&descriptor, flags)];
+        if rustix::event::poll(&mut ended, Some(&interval)).unwrap() > 0 {
+            break;
+        }
+    }
+    let status = child.wait().unwrap();
+    assert!(status.success());
+    assert!(
+        (1..150 << 10).contains(&peak_kilobytes),
+        "{peak_kilobytes} kB"
+    );
+    // What its layer holds, as other programs see it, is the file.
+    let layers = project.inspect("huge")["RootFS"]["Layers"].clone();
+    let blobs = project.sandbox.root().join("blobs/sha256");
+    let blob = std::fs::read_dir(blobs)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .max_by_key(|path| path.metadata().unwrap().len())
+        .unwrap();
+    let blob = blob.display();
+    let diff_id = shell(&format!("gzip -dc {blob} | sha256sum"));
+    let diff_id = diff_id.split(' ').next().unwrap();
+    assert_eq!(layers, serde_json::json!([format!("sha256:{diff_id}")]));
+    let held = shell(&format!("gzip -dc {blob} | tar -xOf - huge | sha256sum"));
+    let given = shell(&format!("sha256sum < {}", path.display()));
+    assert_eq!(held, given);
+}

@@ -260,3 +260,61 @@ fn privileged_steps_go_on_when_who_starts_them_is_killed() {
     let history = project.sandbox.wharf(second).run().success().text();
     assert!(history.contains("echo second"), "{history}");
 }
+
+/// Calls that change something, or tell somebody something.
+const CALLS: &str = "openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,pwrite64,write,fsync,syncfs,flock,clone3,connect,sendto,sendmsg,recvmsg,execve,mount,move_mount,fsmount,unshare,pivot_root";
+
+/// strace lets every process of a build die at its call of some number: what is left is whole, and the next build makes the same.
+#[test]
+#[ignore = "kills fifty builds, which takes half a minute or more"]
+fn privileged_killed_between_any_two_steps() {
+    let Some(project) = project(
+        "RUN mkdir /a && echo one > /a/b\nCOPY Dockerfile /\nRUN rm /a/b && echo two > /c\n",
+    ) else {
+        return;
+    };
+    if testkit::Peer::Strace.installed().is_none() {
+        return;
+    }
+    let whole = project.build(&["--tag=whole", "--network=none"]);
+    let mut died = 0;
+    // Single calls where much begins, and ever further apart behind that.
+    let calls = (1..20).step_by(3).chain((20..600).step_by(23));
+    for call in calls {
+        let killed = project
+            .sandbox
+            .program("strace")
+            .args(["-f", "-qq", "-o", "/dev/null", "-e"])
+            .arg(format!("trace={CALLS}"))
+            .arg("-e")
+            .arg(format!("inject={CALLS}:signal=SIGKILL:when={call}"))
+            .arg(project.sandbox.wharf_binary())
+            .args([
+                "build",
+                "--quiet",
+                "--no-cache",
+                "--network=none",
+                "context",
+            ])
+            .run();
+        died += usize::from(killed.code != 0);
+        let check = project.sandbox.wharf(["system", "check"]).run();
+        check.success();
+        assert_eq!(
+            project.build(&["--no-cache", "--network=none"]),
+            whole,
+            "{call}"
+        );
+        nothing_of_steps_is_left(&project);
+    }
+    assert!(died > 20, "only {died} builds died");
+}
+
+/// No folder, and no mount.
+fn nothing_of_steps_is_left(project: &Project) {
+    let builds = std::fs::read_dir(project.sandbox.root().join("builds")).unwrap();
+    assert_eq!(builds.count(), 0, "folders of steps");
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = project.sandbox.root().display().to_string();
+    assert!(!table.contains(&root), "{table}");
+}
