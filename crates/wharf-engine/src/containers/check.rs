@@ -40,6 +40,10 @@ pub(super) fn check(record: &ContainerRecord) -> Result<(), EngineError> {
     if !known && !ipc.starts_with("container:") {
         return invalid(format!("invalid IPC mode: {ipc}"));
     }
+    if host.network_mode == "container:" {
+        let text = "Invalid network mode: invalid container format container:<name|id>";
+        return invalid(text.to_owned());
+    }
     if !matches!(host.isolation.as_str(), "" | "default") {
         return invalid(format!(
             "Invalid isolation: {:?} - linux only supports 'default'",

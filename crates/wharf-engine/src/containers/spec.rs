@@ -437,17 +437,6 @@ pub(super) fn health(config: Option<&HealthConfig>) -> Result<Option<HealthOrder
     let Some(config) = config else {
         return Ok(None);
     };
-    let arguments = match config.test.split_first() {
-        Some((kind, rest)) if kind == "CMD" => rest.to_vec(),
-        Some((kind, [command, ..])) if kind == "CMD-SHELL" => {
-            vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()]
-        }
-        Some((kind, _)) if kind != "NONE" => {
-            let text = format!("Unknown healthcheck type {kind:?} (expected 'CMD')");
-            return Err(failure(ErrorKind::Invalid, text));
-        }
-        _ => return Ok(None),
-    };
     for (what, nanoseconds) in [
         ("Interval", config.interval),
         ("Timeout", config.timeout),
@@ -459,6 +448,17 @@ pub(super) fn health(config: Option<&HealthConfig>) -> Result<Option<HealthOrder
             return Err(failure(ErrorKind::Invalid, text));
         }
     }
+    let arguments = match config.test.split_first() {
+        Some((kind, rest)) if kind == "CMD" => rest.to_vec(),
+        Some((kind, [command, ..])) if kind == "CMD-SHELL" => {
+            vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()]
+        }
+        Some((kind, _)) if kind != "NONE" => {
+            let text = format!("Unknown healthcheck type {kind:?} (expected 'CMD')");
+            return Err(failure(ErrorKind::Invalid, text));
+        }
+        _ => return Ok(None),
+    };
     let span = |nanoseconds: i64, or: Duration| match u64::try_from(nanoseconds) {
         Ok(positive) if positive > 0 => Duration::from_nanos(positive),
         _ => or,

@@ -223,6 +223,10 @@ fn privileged_what_is_not_here_says_why() {
         ),
         (&["--use-api-socket"], "there is no daemon"),
         (&["--cpu-count", "1"], "is only supported on Windows"),
+        (
+            &["--health-timeout", "1us"],
+            "Timeout in Healthcheck cannot be less than 1ms",
+        ),
         (&["--isolation", "hyperv"], "linux only supports 'default'"),
         (
             &["--runtime", "kata"],
@@ -247,6 +251,25 @@ fn privileged_what_is_not_here_says_why() {
         assert!(refused.contains(expected), "{options:?}: {refused}");
     }
     assert_eq!(containers.prints(["ps", "-aq"]), "");
+    for (words, expected) in [
+        (
+            &["volume", "create", "--scope", "multi"][..],
+            "--scope is not supported: there are no swarms",
+        ),
+        (&["volume", "ls", "--cluster"], "there are no swarms"),
+        (
+            &["start", "--checkpoint", "x", "one"],
+            "what processes have in memory is not kept",
+        ),
+        (
+            &["create", "--network", "container:", "busybox"],
+            "Invalid network mode: invalid container format container:<name|id>",
+        ),
+    ] {
+        let refused = containers.wharf(words.iter().copied()).run();
+        let refused = refused.exits_with(1).error_text();
+        assert!(refused.contains(expected), "{words:?}: {refused}");
+    }
     let words = ["create", "--kernel-memory", "10m", "--runtime", "runc"];
     let made = containers.wharf(words).args(["busybox", "true"]).run();
     let warned = made.success().error_text();

@@ -12,6 +12,13 @@ use crate::daemon_words::FoundByDaemon as _;
 use crate::session::Session;
 
 const ATTACH: Flag = Flag::switch("attach", "Attach STDOUT/STDERR and forward signals").letter('a');
+/// Docker's where its daemon is experimental.
+const CHECKPOINT: Flag = Flag::text("checkpoint", "Restore from this checkpoint").hidden();
+const CHECKPOINT_DIR: Flag = Flag::text(
+    "checkpoint-dir",
+    "Use a custom checkpoint storage directory",
+)
+.hidden();
 const DETACH_KEYS: Flag = Flag::text(
     "detach-keys",
     "Override the key sequence for detaching a container",
@@ -23,7 +30,7 @@ pub(crate) const COMMAND: Command = Command {
     spellings: &["wharf container start", "wharf start"],
     synopsis: "[OPTIONS] CONTAINER [CONTAINER...]",
     summary: "Start one or more stopped containers",
-    flags: &[ATTACH, DETACH_KEYS, INTERACTIVE],
+    flags: &[ATTACH, CHECKPOINT, CHECKPOINT_DIR, DETACH_KEYS, INTERACTIVE],
     positionals: Positionals::AtLeast(1),
     run: Run::Local(run),
     files: Files::Touched,
@@ -31,6 +38,13 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    for flag in [&CHECKPOINT, &CHECKPOINT_DIR] {
+        anyhow::ensure!(
+            !matches.is_given(flag),
+            "--{} is not supported: what processes have in memory is not kept",
+            flag.name
+        );
+    }
     if matches.is_set(&ATTACH) || matches.is_set(&INTERACTIVE) {
         return start_attached(session, matches);
     }

@@ -15,17 +15,66 @@ const OPTIONS: Flag = Flag::list("opt", "Set driver specific options (default ma
     .letter('o')
     .takes("map");
 
+const AVAILABILITY: Flag = of_swarms("availability");
+const GROUP: Flag = of_swarms("group");
+const LIMIT_BYTES: Flag = of_swarms("limit-bytes");
+const REQUIRED_BYTES: Flag = of_swarms("required-bytes");
+const SCOPE: Flag = of_swarms("scope");
+const SECRET: Flag = of_swarms("secret");
+const SHARING: Flag = of_swarms("sharing");
+const TOPOLOGY_PREFERRED: Flag = of_swarms("topology-preferred");
+const TOPOLOGY_REQUIRED: Flag = of_swarms("topology-required");
+const TYPE: Flag = of_swarms("type");
+
+const fn of_swarms(name: &'static str) -> Flag {
+    Flag::text(name, "Of cluster volumes").hidden()
+}
+
 pub(crate) const COMMAND: Command = Command {
     name: "create",
     synopsis: "[OPTIONS] [VOLUME]",
     summary: "Create a volume",
-    flags: &[DRIVER, LABEL, NAME, OPTIONS],
+    flags: &[
+        DRIVER,
+        LABEL,
+        NAME,
+        OPTIONS,
+        // Docker's for volumes of swarms, which no help shows here.
+        AVAILABILITY,
+        GROUP,
+        LIMIT_BYTES,
+        REQUIRED_BYTES,
+        SCOPE,
+        SECRET,
+        SHARING,
+        TOPOLOGY_PREFERRED,
+        TOPOLOGY_REQUIRED,
+        TYPE,
+    ],
     positionals: Positionals::AtMost(1),
     run: Run::Local(run),
     ..Command::EMPTY
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    for flag in &[
+        AVAILABILITY,
+        GROUP,
+        LIMIT_BYTES,
+        REQUIRED_BYTES,
+        SCOPE,
+        SECRET,
+        SHARING,
+        TOPOLOGY_PREFERRED,
+        TOPOLOGY_REQUIRED,
+        TYPE,
+    ] {
+        anyhow::ensure!(
+            !matches.is_given(flag),
+            "--{} is not supported: there are no swarms, volumes are folders of this machine",
+            flag.name
+        );
+    }
     let argument = matches.argument(0);
     let option = matches.text(&NAME);
     anyhow::ensure!(

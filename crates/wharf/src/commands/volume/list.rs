@@ -12,6 +12,7 @@ use crate::filters::FilterTerms;
 use crate::formatting::volumes::{self, VolumeRow};
 use crate::session::Session;
 
+const CLUSTER: Flag = Flag::switch("cluster", "Display only cluster volumes").hidden();
 const FILTER: Flag =
     Flag::filter("filter", "Provide filter values (e.g. \"dangling=true\")").letter('f');
 const FORMAT: Flag = Flag::text("format", TABLE_FORMAT_USAGE);
@@ -23,13 +24,17 @@ pub(crate) const COMMAND: Command = Command {
     spellings: &["wharf volume ls", "wharf volume list"],
     synopsis: "[OPTIONS]",
     summary: "List volumes",
-    flags: &[FILTER, FORMAT, QUIET],
+    flags: &[CLUSTER, FILTER, FORMAT, QUIET],
     positionals: Positionals::None,
     run: Run::Local(run),
     ..Command::EMPTY
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !matches.is_set(&CLUSTER),
+        "--cluster is not supported: there are no swarms"
+    );
     let terms = FilterTerms::new(matches.list(&FILTER));
     let shown = shown(session.engine(), &terms).found_by_daemon()?;
     let format = Format::parse(matches.text(&FORMAT));
