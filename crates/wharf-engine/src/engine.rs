@@ -46,6 +46,8 @@ pub struct MonitorProgram {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// Variables of its environment that say what it cannot find out.
+    pub environment: Vec<(String, String)>,
 }
 
 /// Every operation on images, for one store. The store is opened by the first operation that needs it.

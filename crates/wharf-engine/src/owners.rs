@@ -25,6 +25,8 @@ pub struct Caller {
     pub user: u32,
     /// Group id, as this process sees it.
     pub group: u32,
+    /// User id outside of the namespace that this process is root of, if it is: the one that `/etc/subuid` may name.
+    pub outside: u32,
     /// The ids of the namespace that this process is root of, if there are more than one.
     pub namespace: Option<IdMapping>,
 }
@@ -52,16 +54,20 @@ impl Caller {
     pub fn of_process(name: String) -> Self {
         let user = rustix::process::geteuid();
         let ids = own_ids().ok();
+        let of_root = ids.as_ref().filter(|_| user.is_root());
+        let of_root = of_root.and_then(|ids| ids.users.iter().find(|range| range.inside == 0));
         Self {
             name,
             user: user.as_raw(),
+            outside: of_root.map_or(user.as_raw(), |range| range.outside),
             group: rustix::process::getegid().as_raw(),
             namespace: ids.filter(|ids| user.is_root() && ids.set_groups),
         }
     }
 
-    /// Moves this process into a user namespace with the user's subordinate ids, if the store in `root` is kept with them, or is to be
-    /// made and can be. To be called before the program starts threads; nothing leads out again.
+    /// Moves this process into a user namespace, in which it is root: with the user's subordinate ids, if the store in `root` is kept
+    /// with them, or is to be made and can be; otherwise with the user's own id. To be called before the program starts threads;
+    /// nothing leads out again.
     pub fn enter_namespace_of(&self, root: &Path, wanted: StoreUse) -> Result<(), EngineError> {
         if wanted == StoreUse::Records && self.namespace.is_none() {
             return Ok(());
@@ -77,12 +83,24 @@ impl Caller {
                 }
                 self.enter(root, ids.as_ref())
             }
-            // Who is root of a namespace already works with the ids that it has.
-            Some(_) => Ok(()),
+            Some(_) => self.enter_with_one_id(),
             None => match self.ids_for_new_store() {
                 Some(ids) if ids.with_helpers => enter_user_namespace(&ids).map_err(classify),
-                _ => Ok(()),
+                Some(_) => Ok(()),
+                None => self.enter_with_one_id(),
             },
+        }
+    }
+
+    /// With one id nobody else's files have to be touched, but those of a mode that keeps their owner out: root of a namespace may read
+    /// and remove them. Where the kernel allows no namespace, such files are an error.
+    fn enter_with_one_id(&self) -> Result<(), EngineError> {
+        if self.user == 0 {
+            return Ok(());
+        }
+        match enter_user_namespace(&IdMapping::single(self.user, self.group)) {
+            Ok(()) | Err(NamespaceError::Forbidden(_)) => Ok(()),
+            Err(error) => Err(classify(error)),
         }
     }
 
@@ -91,9 +109,10 @@ impl Caller {
     pub fn enter_namespace_to_mount(&self, root: &Path) -> Result<(), EngineError> {
         self.enter_namespace_of(root, StoreUse::Files)?;
         let now = Self::of_process(self.name.clone());
-        if now.namespace.is_some() {
+        if now.user == 0 {
             return enter_mount_namespace().map_err(classify);
         }
+        // It was forbidden: this says why.
         enter_user_namespace(&IdMapping::single(now.user, now.group)).map_err(classify)
     }
 
@@ -203,7 +222,7 @@ impl Engine {
         if store.flavour() == Flavour::Subordinate {
             return Ok(None);
         }
-        let reason = match subordinate_mapping(&caller.name, caller.user, caller.group) {
+        let reason = match subordinate_mapping(&caller.name, caller.outside, caller.group) {
             Err(reason) => reason.to_string(),
             Ok(_) => format!(
                 "the store in {} was made without subordinate ids",

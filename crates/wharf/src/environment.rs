@@ -257,8 +257,14 @@ impl Environment {
 
     /// What the machine's list of accounts calls this user, or else `USER`; empty if nobody knows.
     pub(crate) fn account_name(&self) -> String {
-        let listed = account(Path::new(ACCOUNTS)).map(|account| account.name);
-        listed.or_else(|| self.user.clone()).unwrap_or_default()
+        let listed = || account(Path::new(ACCOUNTS)).map(|account| account.name);
+        // Root of a namespace was somebody before.
+        let name = if rustix::process::geteuid().is_root() {
+            self.user.clone().or_else(listed)
+        } else {
+            listed().or_else(|| self.user.clone())
+        };
+        name.unwrap_or_default()
     }
 
     /// `$XDG_CONFIG_HOME`, or `~/.config`.

@@ -32,6 +32,7 @@ pub(crate) struct Session {
     docker_config_folder: PathBuf,
     docker_config: OnceCell<DockerConfig>,
     engine: OnceCell<Engine>,
+    account_name: OnceCell<String>,
     is_machine_root: bool,
     log_wishes: LogWishes,
 }
@@ -61,6 +62,7 @@ impl Session {
                 docker_config_folder,
                 docker_config: OnceCell::new(),
                 engine: OnceCell::new(),
+                account_name: OnceCell::new(),
                 is_machine_root,
                 log_wishes,
             }),
@@ -206,7 +208,12 @@ impl Session {
 
     /// Whoever calls, unless that is root of the machine.
     pub(crate) fn caller(&self) -> Option<Caller> {
-        (!self.is_machine_root).then(|| Caller::of_process(self.environment.account_name()))
+        // In a namespace everybody is root.
+        let name = || {
+            self.account_name
+                .get_or_init(|| self.environment.account_name())
+        };
+        (!self.is_machine_root).then(|| Caller::of_process(name().clone()))
     }
 
     /// Whether the store is the machine's, not that of an ordinary user.

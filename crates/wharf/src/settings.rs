@@ -34,6 +34,12 @@ fn monitor_program(session: &Session) -> MonitorProgram {
     MonitorProgram {
         path: "/proc/self/exe".into(),
         arguments: vec!["--root".to_owned(), root],
+        // It is root of a namespace, whoever called.
+        environment: session
+            .caller()
+            .map(|caller| ("USER".to_owned(), caller.name))
+            .into_iter()
+            .collect(),
     }
 }
 

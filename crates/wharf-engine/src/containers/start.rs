@@ -55,6 +55,7 @@ impl Engine {
         let own = OwnProgram::at(&program.path).map_err(classify)?;
         let spawned = Command::new(own.path())
             .args(&program.arguments)
+            .envs(program.environment.iter().cloned())
             .arg("container-monitor")
             .arg(&record.id)
             .current_dir("/")

@@ -338,3 +338,49 @@ fn privileged_an_ordinary_user_publishes_ports() {
     assert!(said.contains("address already in use"), "{said}");
     prints(&["rm", "--force", "one"]);
 }
+
+// dpkg makes files that nobody may open, gives them away, and opens them at last.
+#[test]
+fn an_ordinary_user_keeps_what_is_closed_to_its_owner() {
+    let Some(containers) = store_of_nobody() else {
+        return;
+    };
+    let sandbox = &containers.sandbox;
+    let script = "umask 777; echo a >/data/opened; umask 22; chown 5:6 /data/opened; chmod 640 /data/opened; \
+        echo b >/data/closed; chmod 0 /data/closed; mkdir /data/dark; echo c >/data/dark/file; chmod 0 /data/dark";
+    let run = ["run", "--name", "one", "--network", "none"];
+    let words = [&run[..], &["busybox", "sh", "-c", script]].concat();
+    wharf(sandbox, &words).run().success();
+    wharf(sandbox, &["commit", "one", "made"]).run().success();
+    let file = "FROM made\nRUN cat /data/opened /data/closed /data/dark/file >/data/all\nFROM scratch\n\
+        COPY --from=0 /data /data\n";
+    let build = wharf(
+        sandbox,
+        &["build", "--network", "none", "--tag", "built", "-"],
+    );
+    build.input(file).run().success();
+    wharf(sandbox, &["create", "--name", "two", "built", "none"])
+        .run()
+        .success();
+    for exported in ["one", "two"] {
+        let shown = owners(sandbox, &["export", exported]);
+        for line in [
+            "-rw-r----- 5/6 data/opened",
+            "---------- 0/0 data/closed",
+            "d--------- 0/0 data/dark/",
+            "-rw-r--r-- 0/0 data/dark/file",
+        ] {
+            assert!(shown.iter().any(|shown| shown == line), "{line}: {shown:?}");
+        }
+    }
+    for words in [
+        &["cp", "one:/data/dark", "-"][..],
+        &["rm", "one", "two"],
+        &["rmi", "made", "built"],
+        &["system", "prune", "--all", "--force"],
+    ] {
+        wharf(sandbox, words).run().success();
+    }
+    let left = sandbox.root().join("removing").read_dir();
+    assert_eq!(left.expect("a folder of the store").count(), 0);
+}
