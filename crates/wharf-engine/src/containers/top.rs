@@ -32,6 +32,13 @@ impl Engine {
             .process
             .and_then(|first| u32::try_from(first).ok());
         processes.extend(first);
+        // Without a group of its own, which ordinary users often cannot have.
+        if let Some(first) = first
+            && processes.len() == 1
+            && container.record.host_config.pid_mode.is_empty()
+        {
+            processes.extend(sharing_namespace(first));
+        }
         let mut ps = Command::new("ps");
         if options.is_empty() {
             ps.arg(DEFAULT_OPTIONS);
@@ -48,6 +55,19 @@ impl Engine {
         }
         rows(&String::from_utf8_lossy(&output.stdout), &processes)
     }
+}
+
+/// The processes whose namespace of processes is that of `first`, as far as this user may see it.
+fn sharing_namespace(first: u32) -> Vec<u32> {
+    let namespace = |process: u32| std::fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+    let (Some(wanted), Ok(all)) = (namespace(first), std::fs::read_dir("/proc")) else {
+        return Vec::new();
+    };
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let processes = all.flatten().filter_map(number);
+    processes
+        .filter(|process| namespace(*process).as_ref() == Some(&wanted))
+        .collect()
 }
 
 /// The titles and the rows of those processes; the last column may have spaces.

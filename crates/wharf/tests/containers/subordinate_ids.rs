@@ -168,6 +168,23 @@ fn privileged_files_keep_their_owners_on_every_way() {
 }
 
 #[test]
+fn privileged_top_tells_of_every_process() {
+    let Some(store) = Store::new() else {
+        return;
+    };
+    let script = "su -s /bin/sh ann -c 'sleep 1000' & sleep 2000";
+    let run = ["run", "--detach", "--name", "one", "--network", "none"];
+    store.prints(&[&run[..], &["busybox", "sh", "-c", script]].concat());
+    let begun = "until ps | grep -q 'sleep 1000$'; do sleep 0.1; done";
+    store.prints(&["exec", "one", "sh", "-c", begun]);
+    let told = store.prints(&["top", "one", "-eo", "pid,args"]);
+    for process in ["sleep 1000\n", "sleep 2000\n"] {
+        assert!(told.contains(process), "{told}");
+    }
+    store.prints(&["rm", "--force", "one"]);
+}
+
+#[test]
 fn privileged_who_dies_leaves_nothing_that_cannot_be_removed() {
     let Some(store) = Store::new() else {
         return;
