@@ -454,6 +454,38 @@ fn privileged_ports_survive_a_flush() {
     ask(networks.outside.gateway, networks.port, PATIENCE).unwrap();
 }
 
+// What a container left that was killed, perhaps of another store, is in nobody's way.
+#[test]
+fn privileged_a_port_that_a_dead_container_left_is_taken_over() {
+    let test = "privileged_a_port_that_a_dead_container_left_is_taken_over";
+    let Some(networks) = Networks::new(test, false) else {
+        return;
+    };
+    let network = &networks.networks[0];
+    let (dead, alive) = (connect(network, 2), connect(network, 3));
+    alive.serve(80);
+    let port = |container: &Container, number| PublishedPort {
+        host_ip: networks.outside.gateway.into(),
+        host_port: number,
+        container: (container.address, 80).into(),
+        protocol: PortProtocol::Tcp,
+    };
+    let (first, second) = (networks.port, networks.port + 1);
+    let left = [port(&dead, first), port(&dead, second)];
+    networks.firewall.publish(network, &left).unwrap();
+    let taken = port(&alive, first);
+    networks.firewall.publish(network, &[taken]).unwrap();
+    ask(networks.outside.gateway, first, PATIENCE).unwrap();
+    // Whoever clears away after the dead one takes nothing from who lives.
+    networks.firewall.unpublish(network, &left).unwrap();
+    ask(networks.outside.gateway, first, PATIENCE).unwrap();
+    networks
+        .firewall
+        .publish(network, &[port(&alive, second)])
+        .unwrap();
+    ask(networks.outside.gateway, second, PATIENCE).unwrap();
+}
+
 // A client of a UDP port that says one thing more after the port has gone to another container.
 #[test]
 fn privileged_udp_goes_to_who_has_the_port_now() {

@@ -48,7 +48,8 @@ fn privileged_containers_reach_each_other_and_ports_lead_to_them() {
         "--name",
         "web",
         "-p",
-        "80",
+        // One that nobody is given by chance: it has to be free afterwards.
+        "28461:80",
         "-p",
         "127.0.0.1::80",
         "busybox",

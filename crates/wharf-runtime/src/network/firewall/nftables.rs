@@ -142,30 +142,39 @@ pub(super) fn network(verb: Verb, table: &str, network: &BridgeNetwork) -> Strin
 /// Adds or deletes ports.
 pub(super) fn ports(verb: Verb, table: &str, published: &[PublishedPort]) -> String {
     let element = |port: &PublishedPort| {
-        let PublishedPort {
-            host_ip,
-            host_port,
-            container,
-            protocol,
-        } = port;
+        let container = port.container;
         let target = format!("{} . {}", container.ip(), container.port());
-        let (map, key) = if host_ip.is_unspecified() {
-            ("anywhere", format!("{protocol} . {host_port}"))
-        } else {
-            ("at", format!("{host_ip} . {protocol} . {host_port}"))
-        };
-        let ip = match container.ip() {
-            IpAddr::V4(_) => Family::Ipv4,
-            IpAddr::V6(_) => Family::Ipv6,
-        };
-        let ip = ip.word();
-        lines(
-            verb,
-            &format!("element {ip} {table} {map} {{ {key} : {target} }}"),
-        )
+        let (map, key) = place(table, port);
+        lines(verb, &format!("element {map} {{ {key} : {target} }}"))
     };
     let lines: Vec<String> = published.iter().map(element).collect();
     lines.concat()
+}
+
+/// Deletes a port whoever it leads to. It fails where there is none.
+pub(super) fn forgotten(table: &str, port: &PublishedPort) -> String {
+    let (map, key) = place(table, port);
+    format!("delete element {map} {{ {key} }}\n")
+}
+
+/// In which map a port stands, and by which key.
+fn place(table: &str, port: &PublishedPort) -> (String, String) {
+    let PublishedPort {
+        host_ip,
+        host_port,
+        container,
+        protocol,
+    } = port;
+    let family = match container.ip() {
+        IpAddr::V4(_) => Family::Ipv4,
+        IpAddr::V6(_) => Family::Ipv6,
+    };
+    let (map, key) = if host_ip.is_unspecified() {
+        ("anywhere", format!("{protocol} . {host_port}"))
+    } else {
+        ("at", format!("{host_ip} . {protocol} . {host_port}"))
+    };
+    (format!("{} {table} {map}", family.word()), key)
 }
 
 /// What is deleted is added first: that is nothing if it is there, and if it is not, deleting succeeds all the same.

@@ -173,12 +173,19 @@ impl Firewall {
             Tool::Nftables(nft) => {
                 let elements = nftables::ports(Verb::Add, &self.name, ports);
                 let added = run_nft(nft, &elements);
-                // Somebody flushed all rules: the table comes back with this network.
-                let missing = matches!(&added, Err(ProgramError::Failed { said, .. }) if said.contains("No such file"));
-                if missing {
+                if said(&added, MISSING) {
+                    // Somebody flushed all rules: the table comes back with this network.
                     let tables = nftables::tables(&self.name, network);
                     let network = nftables::network(Verb::Add, &self.name, network);
                     run_nft(nft, &(tables + &network + &elements))
+                } else if said(&added, TAKEN) {
+                    // Who has the port now holds it: others of that port are left of a dead container, of another store perhaps.
+                    for port in ports {
+                        let stale = nftables::forgotten(&self.name, port);
+                        ignore_missing(run_nft(nft, &stale))
+                            .map_err(for_device(&network.device))?;
+                    }
+                    run_nft(nft, &elements)
                 } else {
                     added
                 }
@@ -202,7 +209,22 @@ impl Firewall {
         let done = match &self.tool {
             Tool::Nftables(nft) => {
                 let script = nftables::ports(Verb::Delete, &self.name, ports);
-                ignore_missing(run_nft(nft, &script))
+                let removed = ignore_missing(run_nft(nft, &script));
+                if said(&removed, TAKEN) {
+                    // One of them is somebody else's by now: each by itself.
+                    let one = |port: &PublishedPort| {
+                        let script = nftables::ports(Verb::Delete, &self.name, &[*port]);
+                        let removed = ignore_missing(run_nft(nft, &script));
+                        if said(&removed, TAKEN) {
+                            Ok(())
+                        } else {
+                            removed
+                        }
+                    };
+                    ports.iter().try_for_each(one)
+                } else {
+                    removed
+                }
             }
             Tool::Iptables(iptables) => iptables::unpublish(iptables, &self.name, &of_ipv4(ports)),
             Tool::Absent => Ok(()),
@@ -256,10 +278,19 @@ fn for_device(device: &str) -> impl FnOnce(ProgramError) -> FirewallError {
     move |source| FirewallError { device, source }
 }
 
+/// nft's words where there is no such table or element, and where there is another one.
+const MISSING: &str = "No such file";
+const TAKEN: &str = "File exists";
+
+/// Whether the program failed with these words.
+fn said(result: &Result<(), ProgramError>, words: &str) -> bool {
+    matches!(result, Err(ProgramError::Failed { said, .. }) if said.contains(words))
+}
+
 /// What is to be removed and is not there is removed.
 fn ignore_missing(result: Result<(), ProgramError>) -> Result<(), ProgramError> {
-    match result {
-        Err(ProgramError::Failed { said, .. }) if said.contains("No such file") => Ok(()),
-        result => result,
+    if said(&result, MISSING) {
+        return Ok(());
     }
+    result
 }
