@@ -26,6 +26,13 @@ pub(crate) fn info_type() -> Type {
         .field("Context", "Context", Type::String)
         .field("Plugins", "Plugins", strings())
         .field("Warnings", "Warnings", strings());
+    let plugins = StructType::new("system.PluginsInfo")
+        .field("Volume", "Volume", strings())
+        .field("Network", "Network", strings())
+        .field("Authorization", "Authorization", strings())
+        .field("Log", "Log", strings());
+    let runtime =
+        StructType::new("system.RuntimeWithStatus").optional_field("Path", "path", Type::String);
     StructType::new("system.dockerInfo")
         .field("ID", "ID", Type::String)
         .field("Containers", "Containers", Type::Int)
@@ -35,7 +42,11 @@ pub(crate) fn info_type() -> Type {
         .field("Images", "Images", Type::Int)
         .field("Driver", "Driver", Type::String)
         .field("DriverStatus", "DriverStatus", Type::list(strings()))
+        .field("Plugins", "Plugins", plugins.build())
         .field("Debug", "Debug", Type::Bool)
+        .field("LoggingDriver", "LoggingDriver", Type::String)
+        .field("CgroupDriver", "CgroupDriver", Type::String)
+        .optional_field("CgroupVersion", "CgroupVersion", Type::String)
         .field("KernelVersion", "KernelVersion", Type::String)
         .field("OperatingSystem", "OperatingSystem", Type::String)
         .field("OSType", "OSType", Type::String)
@@ -56,6 +67,12 @@ pub(crate) fn info_type() -> Type {
         .field("Labels", "Labels", strings())
         .field("ExperimentalBuild", "ExperimentalBuild", Type::Bool)
         .field("ServerVersion", "ServerVersion", Type::String)
+        .field("Runtimes", "Runtimes", Type::map(runtime.build()))
+        .field("DefaultRuntime", "DefaultRuntime", Type::String)
+        .field("LiveRestoreEnabled", "LiveRestoreEnabled", Type::Bool)
+        .field("Isolation", "Isolation", Type::String)
+        .field("InitBinary", "InitBinary", Type::String)
+        .field("SecurityOptions", "SecurityOptions", strings())
         .field("Warnings", "Warnings", strings())
         .field("ClientInfo", "ClientInfo", Type::pointer(client.build()))
         .build()

@@ -113,3 +113,29 @@ fn privileged_inspect_finds_containers_before_images() {
         assert_eq!(refused.text(), "[]\n", "{words:?}");
     }
 }
+
+#[test]
+fn privileged_info_counts_containers() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let begin = ["run", "--detach", "--network", "none", "--name"];
+    for name in ["runs", "held"] {
+        containers.prints([&begin[..], &[name, "busybox", "sleep", "1000"]].concat());
+    }
+    containers.prints(["pause", "held"]);
+    containers.prints(["create", "busybox", "true"]);
+    let counts =
+        "{{.Containers}} {{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}";
+    assert_eq!(containers.prints(["info", "--format", counts]), "3 1 1 1");
+    let told = containers.prints(["info"]);
+    assert!(
+        told.contains(" Containers: 3\n  Running: 1\n  Paused: 1\n  Stopped: 1\n"),
+        "{told}"
+    );
+    let how = "{{.LoggingDriver}} {{.DefaultRuntime}} {{index .SecurityOptions 0}}";
+    assert_eq!(
+        containers.prints(["info", "--format", how]),
+        "json-file wharf name=seccomp,profile=builtin"
+    );
+}

@@ -1,11 +1,14 @@
 //! `wharf info`: what this Wharf is and has.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
+use wharf_engine::Container;
 use wharf_images::ListFilter;
 use wharf_oci::Platform;
+use wharf_runtime::Status;
 use wharf_template::units::bytes_size;
 
 use crate::arguments::{Command, Flag, Matches, Run};
@@ -19,6 +22,16 @@ use crate::session::Session;
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 /// What is insecure without being listed.
 const LOOPBACK: [&str; 2] = ["::1/128", "127.0.0.0/8"];
+
+/// What volumes, networks and logs can be.
+const VOLUME_DRIVERS: [&str; 1] = ["local"];
+const NETWORK_DRIVERS: [&str; 3] = ["bridge", "host", "null"];
+const LOG_DRIVERS: [&str; 1] = [DEFAULT_LOG_DRIVER];
+const DEFAULT_LOG_DRIVER: &str = "json-file";
+/// Groups are folders that Wharf makes itself.
+const CGROUP_DRIVER: &str = "cgroupfs";
+/// What makes containers, and what `--init` starts first: this program.
+const RUNTIME: &str = "wharf";
 
 const FORMAT: Flag = Flag::text("format", FORMAT_USAGE).letter('f');
 
@@ -43,9 +56,36 @@ fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
+/// Containers by what they do.
+#[derive(Default)]
+struct Counts {
+    all: usize,
+    running: usize,
+    paused: usize,
+}
+
+impl Counts {
+    fn of(containers: &[Container]) -> Self {
+        let count = |wanted: fn(Status) -> bool| {
+            let states = containers.iter().map(|container| container.state.status);
+            states.filter(|status| wanted(*status)).count()
+        };
+        Self {
+            all: containers.len(),
+            running: count(|status| matches!(status, Status::Running | Status::Restarting)),
+            paused: count(|status| status == Status::Paused),
+        }
+    }
+
+    fn stopped(&self) -> usize {
+        self.all - self.running - self.paused
+    }
+}
+
 /// What there is to tell.
 struct Facts<'a> {
     session: &'a Session,
+    containers: Counts,
     images: usize,
     platform: Platform,
     kernel: String,
@@ -65,6 +105,7 @@ impl<'a> Facts<'a> {
         let system = rustix::system::sysinfo();
         Ok(Self {
             session,
+            containers: Counts::of(&session.engine().containers().found_by_daemon()?),
             images: images.found_by_daemon()?.len(),
             platform: Platform::host(),
             kernel: names.release().to_string_lossy().into_owned(),
@@ -77,6 +118,31 @@ impl<'a> Facts<'a> {
 
     fn root(&self) -> String {
         self.session.configuration().root.display().to_string()
+    }
+
+    /// As Docker's API has them.
+    fn security_options(&self) -> Vec<&'static str> {
+        let mut options = vec!["name=seccomp,profile=builtin"];
+        if !self.session.is_machine_root() {
+            options.push("name=rootless");
+        }
+        options.push("name=cgroupns");
+        options
+    }
+
+    /// The same for people.
+    fn security_text(&self) -> String {
+        let mut text = " Security Options:\n".to_owned();
+        for option in self.security_options() {
+            let mut fields = option.split(',').filter_map(|field| field.split_once('='));
+            if let Some((_, name)) = fields.next() {
+                _ = writeln!(text, "  {name}");
+            }
+            for (_, profile) in fields {
+                _ = writeln!(text, "   Profile: {profile}");
+            }
+        }
+        text
     }
 
     fn document(&self) -> Value {
@@ -97,12 +163,8 @@ impl<'a> Facts<'a> {
             indexes.insert(name.to_owned(), index);
         }
         let networks: Vec<&str> = LOOPBACK.into_iter().chain(insecure(true)).collect();
-        json!({
+        let mut document = json!({
             "ID": "",
-            "Containers": 0,
-            "ContainersRunning": 0,
-            "ContainersPaused": 0,
-            "ContainersStopped": 0,
             "Images": self.images,
             "Driver": "overlayfs",
             "DriverStatus": [],
@@ -137,18 +199,54 @@ impl<'a> Facts<'a> {
                 "Plugins": [],
                 "Warnings": null,
             },
-        })
+        });
+        self.describe_containers(&mut document);
+        document
+    }
+
+    /// How containers are made, and how many there are.
+    fn describe_containers(&self, document: &mut Value) {
+        let described = json!({
+            "Containers": self.containers.all,
+            "ContainersRunning": self.containers.running,
+            "ContainersPaused": self.containers.paused,
+            "ContainersStopped": self.containers.stopped(),
+            "Plugins": {"Volume": VOLUME_DRIVERS, "Network": NETWORK_DRIVERS, "Authorization": null, "Log": LOG_DRIVERS},
+            "LoggingDriver": DEFAULT_LOG_DRIVER,
+            "CgroupDriver": CGROUP_DRIVER,
+            "CgroupVersion": cgroup_version(),
+            "Runtimes": {RUNTIME: {"path": RUNTIME}},
+            "DefaultRuntime": RUNTIME,
+            "LiveRestoreEnabled": false,
+            "Isolation": "",
+            "InitBinary": RUNTIME,
+            "SecurityOptions": self.security_options(),
+        });
+        if let (Value::Object(document), Value::Object(described)) = (document, described) {
+            document.extend(described);
+        }
     }
 
     fn text(&self) -> String {
         let configuration = self.session.configuration();
         let version = env!("CARGO_PKG_VERSION");
         let mut text = format!(
-            "Client: Wharf\n Version:    {version}\n Context:    default\n Debug Mode: false\n\nServer:\n Containers: 0\n  \
-             Running: 0\n  Paused: 0\n  Stopped: 0\n Images: {}\n Server Version: {version}\n \
-             Storage Driver: overlayfs\n Kernel Version: {}\n Operating System: {}\n OSType: {}\n Architecture: {}\n \
+            "Client: Wharf\n Version:    {version}\n Context:    default\n Debug Mode: false\n\nServer:\n Containers: {}\n  \
+             Running: {}\n  Paused: {}\n  Stopped: {}\n Images: {}\n Server Version: {version}\n \
+             Storage Driver: overlayfs\n Logging Driver: {DEFAULT_LOG_DRIVER}\n Cgroup Driver: {CGROUP_DRIVER}\n \
+             Cgroup Version: {}\n Plugins:\n  Volume: {}\n  Network: {}\n  Log: {}\n Runtimes: {RUNTIME}\n \
+             Default Runtime: {RUNTIME}\n Init Binary: {RUNTIME}\n{} Kernel Version: {}\n Operating System: {}\n OSType: {}\n Architecture: {}\n \
              CPUs: {}\n Total Memory: {}\n Name: {}\n Docker Root Dir: {}\n Debug Mode: false\n",
+            self.containers.all,
+            self.containers.running,
+            self.containers.paused,
+            self.containers.stopped(),
             self.images,
+            cgroup_version(),
+            VOLUME_DRIVERS.join(" "),
+            NETWORK_DRIVERS.join(" "),
+            LOG_DRIVERS.join(" "),
+            self.security_text(),
             self.kernel,
             self.operating_system,
             self.platform.os,
@@ -185,6 +283,15 @@ impl<'a> Facts<'a> {
         }
         text.push_str(" Live Restore Enabled: false\n");
         text
+    }
+}
+
+/// The hierarchy that has the controllers; both at once count as the first version, as in Docker.
+fn cgroup_version() -> &'static str {
+    if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        "2"
+    } else {
+        "1"
     }
 }
 
