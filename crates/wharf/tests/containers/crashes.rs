@@ -339,3 +339,27 @@ fn privileged_restart_is_killed_and_its_monitor() {
     }
     .kill_commands();
 }
+
+#[test]
+fn privileged_disconnecting_is_killed() {
+    Sweep {
+        subnet: "10.213.68.0/24",
+        stride: 3,
+        before: &SLEEPER,
+        words: &["network", "disconnect", "web", "one"],
+        after: restarts,
+    }
+    .kill_commands();
+}
+
+#[test]
+fn privileged_connecting_is_killed() {
+    Sweep {
+        subnet: "10.213.69.0/24",
+        stride: 3,
+        before: &SLEEPER,
+        words: &["network", "connect", "bridge", "one"],
+        after: restarts,
+    }
+    .kill_commands();
+}
