@@ -65,9 +65,10 @@ impl OrdinaryUser {
             ranges: Some(folder),
             tunnel: false,
         };
-        let tried = user.program(sandbox, "cat").arg("/etc/subuid").run();
+        let map = ["--user", "--map-root-user", "--map-auto", "true"];
+        let tried = user.program(sandbox, "unshare").args(map).run();
         if tried.code != 0 {
-            skip("this kernel shows no /etc of one's own");
+            skip("subordinate ids cannot be mapped here");
             return None;
         }
         Some(user)
