@@ -18,7 +18,7 @@ use wharf_runtime::{LaunchError, MountSpec};
 
 use super::run_settings::RunSettings;
 use super::secrets::BuildSecrets;
-use super::step_folder::StepFolder;
+use super::step_folder::{StepFolder, remove_group};
 use super::step_mounts::{Held, StepMounts};
 use super::step_networks::{StepNetworks, StepPlace};
 use crate::containers::{BuildStarter, StepConnection, StepRequest, bind_mount, resources};
@@ -98,6 +98,10 @@ impl StepRunner for Runner {
         pass_on(File::from(read), output)?;
         let outcome = process.wait();
         drop(ends_with_build);
+        if outcome.is_err() {
+            // Its own process, which removes it otherwise, may have been killed.
+            remove_group(&self.settings.cgroup_parent, folder.id());
+        }
         let failed = matches!(outcome, Ok(code) if code != 0);
         if let Some((debug, step)) = again
             && failed
@@ -235,6 +239,7 @@ impl Runner {
         let environment = action.environment.iter();
         let environment = environment.map(|(name, value)| format!("{name}={value}"));
         let step = StepRequest {
+            id: folder.id().to_owned(),
             lowers,
             empty: store.root().join("layers/empty/fs"),
             upper: folder.path().join("upper"),

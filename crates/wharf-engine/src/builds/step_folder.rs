@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use wharf_blobs::FileLock;
 
-use crate::containers::{STEP_LOCK, new_id, step_folders, step_lock};
+use crate::containers::{STEP_LOCK, new_id, remove_step_group, step_folders, step_lock};
 use crate::engine::Engine;
 
 /// The folder of one step, which goes with it.
@@ -94,6 +94,13 @@ fn remove(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes what a step has left whose own process was killed.
+pub(super) fn remove_group(parent: &str, id: &str) {
+    if let Err(error) = remove_step_group(parent, id) {
+        tracing::warn!(%error, step = id, "what is left of a step's processes cannot be removed");
+    }
+}
+
 /// Removes the folders of processes that died. Whether there were any.
 fn sweep(all: &Path) -> io::Result<bool> {
     let mut names = BTreeSet::new();
@@ -105,6 +112,7 @@ fn sweep(all: &Path) -> io::Result<bool> {
     for name in names {
         if let Some(_lock) = FileLock::try_acquire(&step_lock(all, &name))? {
             found = true;
+            remove_group("", &name);
             remove(&all.join(&name))?;
         }
     }

@@ -52,7 +52,7 @@ pub(crate) use resources::resources;
 pub use sizes::parse_size;
 pub(crate) use spec::{bind as bind_mount, memory_mount};
 pub use stats::{ContainerStats, machine_memory};
-pub(crate) use step::{BuildStarter, STEP_LOCK, step_folders, step_lock};
+pub(crate) use step::{BuildStarter, STEP_LOCK, remove_step_group, step_folders, step_lock};
 pub use step::{StepConnection, StepRequest};
 pub use update::UpdateRequest;
 pub use volumes::{Volume, volume_bytes};

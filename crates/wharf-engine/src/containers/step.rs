@@ -8,16 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
-use wharf_runtime::cgroups::{DeviceRule, Resources};
+use wharf_runtime::cgroups::{Cgroup, DeviceRule, Hierarchies, Resources};
 use wharf_runtime::network::UserNetworkTool;
 use wharf_runtime::{
-    CapabilitySet, ContainerSpec, MountSpec, NamespaceChoice, NamespaceSpec, OwnProgram,
+    CapabilitySet, ContainerSpec, HostError, MountSpec, NamespaceChoice, NamespaceSpec, OwnProgram,
     ProcessSpec, RootSpec, SeccompChoice, StepOrder, StepProcess, StepStarter, StepUserNetwork,
 };
 
 use super::config::{HostConfig, UlimitConfig};
 use super::devices::devices;
-use super::names::new_id;
 use super::spec::{
     DEFAULT_PATH, MASKED_PATHS, OWN_NETWORK_SYSCTLS, READ_ONLY_PATHS, default_mounts, limits,
     paths, set_variable,
@@ -28,6 +27,8 @@ use crate::error::{EngineError, classify};
 /// What to run.
 #[derive(Debug, Clone, Default)]
 pub struct StepRequest {
+    /// What it is called, in the name of its group of processes.
+    pub id: String,
     /// Trees of the layers below, from the top down.
     pub lowers: Vec<PathBuf>,
     /// An empty folder.
@@ -144,6 +145,24 @@ impl BuildStarter {
     }
 }
 
+/// The name of the group of processes of a step.
+fn step_group(parent: &str, id: &str) -> String {
+    match parent.trim_matches('/') {
+        "" => format!("wharf/step-{id}"),
+        parent => format!("{parent}/step-{id}"),
+    }
+}
+
+/// Ends what is left of a step whose own process was killed, and removes its group.
+pub(crate) fn remove_step_group(parent: &str, id: &str) -> Result<(), HostError> {
+    let group = Cgroup::left_behind(&Hierarchies::find()?, &step_group(parent, id))?;
+    if group.is_empty() {
+        return Ok(());
+    }
+    group.kill_all()?;
+    Ok(group.remove()?)
+}
+
 impl Engine {
     /// Starts a step.
     pub(crate) fn start_step(
@@ -153,15 +172,10 @@ impl Engine {
         stdout: BorrowedFd<'_>,
         stderr: BorrowedFd<'_>,
     ) -> Result<StepProcess, EngineError> {
-        let id = new_id().map_err(classify)?;
         let mut resources = request.resources.clone();
         resources.devices = (!request.insecure).then(DeviceRule::docker_default);
-        let parent = match request.cgroup_parent.trim_matches('/') {
-            "" => "wharf",
-            parent => parent,
-        };
         let order = StepOrder {
-            cgroup: format!("{parent}/step-{id}"),
+            cgroup: step_group(&request.cgroup_parent, &request.id),
             user_network: user_network(&request),
             spec: self.step_spec(request)?,
             resources,

@@ -169,6 +169,22 @@ impl Cgroup {
         Ok(applied.discarded)
     }
 
+    /// The group `name` as a process has left it that died: with all of its folders that are there.
+    pub fn left_behind(hierarchies: &Hierarchies, name: &str) -> Result<Self, CgroupError> {
+        check_name(name)?;
+        let mut cgroup = Self {
+            name: name.to_owned(),
+            ..Self::default()
+        };
+        cgroup.adopt(hierarchies);
+        let version2 = hierarchies
+            .version2
+            .as_ref()
+            .map(|(base, _)| base.join(name));
+        cgroup.version2 = version2.filter(|folder| folder.is_dir());
+        Ok(cgroup)
+    }
+
     /// Takes folders of version 1 for its own that another process has made for it, by [`Cgroup::update`].
     pub fn adopt(&mut self, hierarchies: &Hierarchies) {
         for (controller, mount) in &hierarchies.version1 {

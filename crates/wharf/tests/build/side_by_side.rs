@@ -277,8 +277,6 @@ fn privileged_killed_between_any_two_steps() {
         return;
     }
     let whole = project.build(&["--tag=whole", "--network=none"]);
-    // Of a step that is killed its own group stays: these go with the test.
-    let groups = format!("wharf-test-{}", std::process::id());
     let mut died = 0;
     // Single calls where much begins, and ever further apart behind that.
     let calls = (1..20).step_by(3).chain((20..600).step_by(23));
@@ -309,27 +307,7 @@ fn privileged_killed_between_any_two_steps() {
         );
         nothing_of_steps_is_left(&project);
     }
-    remove_groups(&groups);
     assert!(died > 20, "only {died} builds died");
-}
-
-/// Removes the groups of this name, which are empty but for those of steps, in whichever hierarchies there are.
-fn remove_groups(name: &str) {
-    let top = std::path::Path::new("/sys/fs/cgroup");
-    let hierarchies = std::fs::read_dir(top).unwrap();
-    let hierarchies = hierarchies.map(|entry| entry.unwrap().path());
-    for hierarchy in hierarchies.chain([top.to_path_buf()]) {
-        let group = hierarchy.join(name);
-        for entry in std::fs::read_dir(&group).into_iter().flatten() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                std::fs::remove_dir(entry.path()).unwrap();
-            }
-        }
-        if group.exists() {
-            std::fs::remove_dir(group).unwrap();
-        }
-    }
 }
 
 /// No folder, and no mount.
