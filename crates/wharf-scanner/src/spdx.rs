@@ -118,7 +118,7 @@ fn described(package: &Package, id: &str, url: &str) -> Value {
 
 /// Letters, digits, dots and dashes only, and no two alike.
 fn identifier(package: &Package, url: &str) -> String {
-    let name: String = package
+    let clean: String = package
         .name
         .chars()
         .map(|letter| {
@@ -129,8 +129,18 @@ fn identifier(package: &Package, url: &str) -> String {
             }
         })
         .collect();
-    let hash: String = Digest::of(url.as_bytes()).hex().chars().take(16).collect();
-    format!("SPDXRef-Package-{}-{name}-{hash}", package.kind.word())
+    // Two may differ in nothing that the address has.
+    let Package {
+        kind: _,
+        name,
+        version,
+        architecture,
+        source,
+        licence,
+    } = package;
+    let all = [url, name, version, architecture, source, licence].join("\0");
+    let hash: String = Digest::of(all.as_bytes()).hex().chars().take(16).collect();
+    format!("SPDXRef-Package-{}-{clean}-{hash}", package.kind.word())
 }
 
 #[cfg(test)]
@@ -138,16 +148,37 @@ mod tests {
     use super::*;
     use crate::package::PackageKind;
 
-    #[test]
-    fn documents_say_what_there_is() {
-        let package = Package {
+    fn package(licence: &str) -> Package {
+        Package {
             kind: PackageKind::Apk,
             name: "c++".to_owned(),
             version: "1".to_owned(),
             architecture: String::new(),
             source: "gcc".to_owned(),
-            licence: "MIT".to_owned(),
+            licence: licence.to_owned(),
+        }
+    }
+
+    // A damaged database may name one package twice.
+    #[test]
+    fn packages_that_differ_in_their_licence_are_two() {
+        let inventory = Inventory {
+            packages: vec![package("Apache-2.0"), package("MIT")],
+            ..Inventory::default()
         };
+        let subject = SpdxSubject {
+            name: "image",
+            created: "1970-01-01T00:00:00Z",
+            tool: "wharf-1",
+        };
+        let document = spdx_document(subject, &inventory);
+        let id = |at: usize| document["packages"][at]["SPDXID"].clone();
+        assert_ne!(id(1), id(2));
+    }
+
+    #[test]
+    fn documents_say_what_there_is() {
+        let package = package("MIT");
         let inventory = Inventory {
             packages: vec![package],
             problems: vec!["x: y".to_owned()],
