@@ -324,6 +324,23 @@ impl StageWork {
     }
 }
 
+/// What a layer of these entries holds; no archive can hold a socket.
+fn listed(entries: &[(Vec<u8>, LayerEntry)], times: Times) -> LayerListing {
+    let mut listing = LayerListing::default();
+    let written = entries
+        .iter()
+        .filter(|(_, entry)| entry.node.kind != NodeKind::Socket);
+    for (path, entry) in written {
+        let node = Node {
+            modified: times.of(&entry.node),
+            identity: None,
+            ..entry.node.clone()
+        };
+        listing.put(path, node);
+    }
+    listing
+}
+
 /// One step at work.
 pub(super) struct Stepping<'a, 'b> {
     pub(super) input: &'a BuildInput<'a>,
@@ -529,23 +546,17 @@ impl Stepping<'_, '_> {
         };
         let times = self.work.times;
         let written = write_layer(entries, times, target, self.digests)?;
-        let mut listing = LayerListing::default();
-        // no archive can hold a socket
-        let written_ones = entries
-            .iter()
-            .filter(|(_, entry)| entry.node.kind != NodeKind::Socket);
-        for (path, entry) in written_ones {
-            let modified = times.of(&entry.node);
-            let identity = None;
-            let node = Node {
-                modified,
-                identity,
-                ..entry.node.clone()
-            };
-            listing.put(path, node);
+        // Nothing is put upon the last one.
+        if !self.is_last() {
+            let listing = listed(entries, times);
+            self.work.known.put(written.layer.diff_id, listing);
         }
-        self.work.known.put(written.layer.diff_id, listing);
         Ok((written.layer, written.size))
+    }
+
+    fn is_last(&self) -> bool {
+        let last = self.stage.steps.last();
+        last.is_some_and(|last| std::ptr::eq(last, self.step))
     }
 
     /// Remembers a layer by its key and by `more`; the first `portable` of them mean the same on other machines.
