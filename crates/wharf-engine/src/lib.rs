@@ -22,9 +22,9 @@ pub use builds::{
     AnnotationPlace, ArchiveTarget, Attestations, BuildFailure, BuildOutcome, BuildRequest,
     BuildSecrets, BuildSink, BuiltImage, CacheMount, CacheMountFilter, CacheMountReport,
     CachePlace, CacheSource, CacheTarget, ContextSource, DebugFailure, DebugTerminal,
-    DockerfileSource, FilesTarget, ImageAnnotation, ImageAnnotationError, ImageShape, ImageTarget,
-    LayerCompression, NamedContext, ProvenanceOptions, RunSettings, SECRET_LIMIT_BYTES,
-    SecretSource,
+    DockerfileSource, FilesPlace, FilesTarget, ImageAnnotation, ImageAnnotationError, ImageShape,
+    ImageTarget, LayerCompression, NamedContext, ProvenanceOptions, RunSettings,
+    SECRET_LIMIT_BYTES, SecretSource,
 };
 pub use containers::{
     BindOptions, ChangeKind, CommitRequest, Container, ContainerConfig, ContainerFiles,

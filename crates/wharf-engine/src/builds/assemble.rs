@@ -243,7 +243,7 @@ fn copied<W: Write>(from: &mut impl Read, mut to: W) -> std::io::Result<W> {
 }
 
 /// An in-toto statement (version 0.1, as `BuildKit` writes it).
-fn statement(kind: &str, predicate: &Value, subject: &Value) -> Value {
+pub(super) fn statement(kind: &str, predicate: &Value, subject: &Value) -> Value {
     json!({
         "_type": "https://in-toto.io/Statement/v0.1",
         "predicateType": kind,

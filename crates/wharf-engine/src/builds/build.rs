@@ -32,7 +32,7 @@ use super::record::{manifest_of_layers, record};
 use super::remote::{Asking, asking};
 use super::request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, BuiltImage, ContextSource,
-    DockerfileSource, FilesTarget, NamedContext,
+    DockerfileSource, FilesPlace, NamedContext,
 };
 use super::run::Runner;
 use super::step_networks::StepNetworks;
@@ -193,14 +193,17 @@ impl Engine {
             .map(|(one, plan)| self.story(&work, one, plan, address.as_deref(), times))
             .collect();
         let records = used_records(&store, &events)?;
-        let outcome = self.published(&work, &builts, &stories, report, &records)?;
+        let predicates = predicates(&work, &builts, &stories)?;
+        let said = (&stories[..], &predicates[..]);
+        let outcome = self.published(&work, &builts, said, report, &records)?;
         self.export_caches(&work, &builts, &records).await?;
         for target in &mut request.files {
-            let running = events.start(match target {
-                FilesTarget::Folder { .. } => "exporting to client directory",
-                FilesTarget::Archive(_) => "exporting to client tarball",
+            let running = events.start(match &target.place {
+                FilesPlace::Folder { .. } => "exporting to client directory",
+                FilesPlace::Archive(_) => "exporting to client tarball",
             });
-            export(&store, &builts, target)?;
+            let said = (&predicates[..], request.attestations.provenance.as_ref());
+            export(&store, &builts, said, target)?;
             running.done();
         }
         self.limit_cache(&events);
@@ -297,12 +300,11 @@ impl Engine {
         &self,
         work: &Work<'_>,
         builts: &[BuiltPlatform],
-        stories: &[BuildStory<'_>],
+        (stories, predicates): (&[BuildStory<'_>], &[Predicates]),
         report: CheckReport,
         records: &CacheRecords,
     ) -> Result<BuildOutcome, EngineError> {
         let request = work.request;
-        let predicates = predicates(work, builts, stories)?;
         let place = Place {
             store: work.store,
             lease: work.lease,
@@ -322,7 +324,7 @@ impl Engine {
             let running = work.events.start("exporting to image");
             let made = (|| {
                 let names = &target.names;
-                let assembled = assemble(place, builts, &target.shape, &predicates, names)?;
+                let assembled = assemble(place, builts, &target.shape, predicates, names)?;
                 running.status("exporting layers done");
                 let manifest = assembled.manifests.get(best).unwrap_or(&assembled.root);
                 running.status(format!(

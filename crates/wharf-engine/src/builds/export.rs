@@ -13,67 +13,118 @@ use wharf_images::ImageStore;
 use wharf_layers::{Entry, EntryKind, TarWriter, Timestamp, Xattr};
 use wharf_transfer::ErrorKind;
 
-use super::assemble::BuiltPlatform;
-use super::request::FilesTarget;
+use super::assemble::{BuiltPlatform, Predicates};
+use super::provenance::ProvenanceOptions;
+use super::request::{FilesPlace, FilesTarget};
+use super::statement_files::{AttestedFiles, StatementNames};
 use crate::error::{EngineError, classify, failure};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Writes what the layers hold to where it is wanted.
+/// Writes what the layers hold to where it is wanted, with what is `said` of each platform's files.
 pub(super) fn export(
     store: &ImageStore,
     builts: &[BuiltPlatform],
+    (said, provenance): (&[Predicates], Option<&ProvenanceOptions>),
     target: &mut FilesTarget,
 ) -> Result<(), EngineError> {
+    let is_archive = matches!(target.place, FilesPlace::Archive(_));
+    let several = builts.len() > 1;
     let mut trees = Vec::new();
-    for one in builts {
+    for (one, said) in builts.iter().zip(said) {
         let tree = LayersTree::open(store, one.built.config.diff_ids()).map_err(classify)?;
-        let name = one.platform.to_string().replace('/', "_");
+        let platform = one.platform.to_string();
+        let in_names = platform.replace('/', "_");
+        let names = StatementNames {
+            prefix: &target.attestation_prefix,
+            platform: (several && !target.splits).then_some(&in_names),
+            provenance,
+        };
+        let modified = one.built.times.of_build();
+        let tree = AttestedFiles::new(tree, said, names, modified)?;
         // with several platforms each has a folder of its own
-        trees.push((
-            if builts.len() > 1 {
-                name
-            } else {
-                String::new()
-            },
-            tree,
-        ));
+        let splits = several && (target.splits || is_archive);
+        let folder = if splits { in_names } else { String::new() };
+        trees.push((folder, platform, tree));
     }
-    match target {
-        FilesTarget::Folder { path, deletes } => {
-            for (name, tree) in &trees {
+    if !target.splits && !is_archive {
+        refuse_overlaps(&trees)?;
+    }
+    match &mut target.place {
+        FilesPlace::Folder { path, deletes } => {
+            for (name, _, tree) in &trees {
                 let folder = path.join(name);
                 std::fs::create_dir_all(&folder).map_err(classify)?;
                 to_folder(tree, b"", &folder)?;
-                if *deletes {
-                    remove_others(tree, b"", &folder)?;
-                }
+            }
+            if *deletes {
+                remove_what_no_tree_has(&trees, path)?;
             }
             Ok(())
         }
-        FilesTarget::Archive(target) => {
-            let mut tar = TarWriter::new(io::BufWriter::with_capacity(BUFFER_BYTES, target));
-            for (name, tree) in &trees {
-                let mut writing = Writing {
-                    tar: &mut tar,
-                    prefix: Vec::new(),
-                    names: HashMap::new(),
-                };
-                if !name.is_empty() {
-                    writing.prefix = format!("{name}/").into_bytes();
-                    let entry = Entry::directory(&format!("{name}/"), 0o755, Timestamp::default());
-                    writing.tar.append_bytes(&entry, b"").map_err(classify)?;
+        FilesPlace::Archive(target) => to_tar(&trees, target),
+    }
+}
+
+/// Trees with the folder and the platform of each.
+type Trees = [(String, String, AttestedFiles)];
+
+/// Files of several platforms in one folder must not be in each other's way. The text is `BuildKit`'s.
+fn refuse_overlaps(trees: &Trees) -> Result<(), EngineError> {
+    let mut seen: HashMap<Vec<u8>, &str> = HashMap::new();
+    for (_, platform, tree) in trees {
+        let mut folders = vec![Vec::new()];
+        while let Some(folder) = folders.pop() {
+            for (name, node) in tree.children(&folder).map_err(classify)? {
+                let path = join(&folder, &name);
+                if node.is_directory() {
+                    folders.push(path);
+                } else if let Some(other) = seen.insert(path.clone(), platform) {
+                    let path = String::from_utf8_lossy(&path);
+                    return Err(failure(
+                        ErrorKind::Invalid,
+                        format!(
+                            "cannot overwrite {path} from {other} with {platform} when split option is disabled"
+                        ),
+                    ));
                 }
-                to_archive(tree, b"", &mut writing)?;
             }
-            let buffer = tar.finish().map_err(classify)?;
-            buffer
-                .into_inner()
-                .map_err(|error| classify(error.into_error()))?
-                .flush()
-                .map_err(classify)
         }
     }
+    Ok(())
+}
+
+/// With one folder for all, what any of them has stays.
+fn remove_what_no_tree_has(trees: &Trees, path: &Path) -> Result<(), EngineError> {
+    for (name, _, _) in trees {
+        let sharing = trees.iter().filter(|(other, ..)| other == name);
+        let sharing: Vec<&AttestedFiles> = sharing.map(|(_, _, tree)| tree).collect();
+        remove_others(&sharing, b"", &path.join(name))?;
+    }
+    Ok(())
+}
+
+fn to_tar(trees: &Trees, target: &mut (dyn Write + Send)) -> Result<(), EngineError> {
+    let mut tar = TarWriter::new(io::BufWriter::with_capacity(BUFFER_BYTES, target));
+    for (name, _, tree) in trees {
+        let mut writing = Writing {
+            tar: &mut tar,
+            prefix: Vec::new(),
+            names: HashMap::new(),
+        };
+        if !name.is_empty() {
+            writing.prefix = format!("{name}/").into_bytes();
+            let entry = Entry::directory(&format!("{name}/"), 0o755, Timestamp::default());
+            writing.tar.append_bytes(&entry, b"").map_err(classify)?;
+        }
+        to_archive(tree, b"", &mut writing)?;
+    }
+    let buffer = tar.finish().map_err(classify)?;
+    buffer
+        .into_inner()
+        .map_err(|error| classify(error.into_error()))?
+        .flush()
+        .map_err(classify)
 }
 
 /// Files belong to whoever builds. Devices are left out.
@@ -117,17 +168,19 @@ fn to_folder(tree: &dyn FileTree, path: &[u8], folder: &Path) -> Result<(), Engi
     Ok(())
 }
 
-/// Removes what is in the folder and not in the tree.
-fn remove_others(tree: &dyn FileTree, path: &[u8], folder: &Path) -> Result<(), EngineError> {
-    let children: HashMap<Vec<u8>, Node> =
-        tree.children(path).map_err(classify)?.into_iter().collect();
+/// Removes what is in the folder and in none of the trees.
+fn remove_others(trees: &[&AttestedFiles], path: &[u8], folder: &Path) -> Result<(), EngineError> {
+    let mut children: HashMap<Vec<u8>, Node> = HashMap::new();
+    for tree in trees {
+        children.extend(tree.children(path).map_err(classify)?);
+    }
     for entry in std::fs::read_dir(folder).map_err(classify)? {
         let entry = entry.map_err(classify)?;
         let name = entry.file_name();
         let is_folder = entry.file_type().map_err(classify)?.is_dir();
         match children.get(name.as_bytes()) {
             Some(node) if node.is_directory() && is_folder => {
-                remove_others(tree, &join(path, name.as_bytes()), &entry.path())?;
+                remove_others(trees, &join(path, name.as_bytes()), &entry.path())?;
             }
             Some(_) => {}
             None if is_folder => std::fs::remove_dir_all(entry.path()).map_err(classify)?,

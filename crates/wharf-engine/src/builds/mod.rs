@@ -26,6 +26,7 @@ mod request;
 mod run;
 mod run_settings;
 mod secrets;
+mod statement_files;
 mod step_folder;
 mod step_mounts;
 mod step_networks;
@@ -44,7 +45,7 @@ pub use provenance::{Attestations, ProvenanceOptions};
 pub(crate) use record::manifest_of_layers;
 pub use request::{
     BuildFailure, BuildOutcome, BuildRequest, BuildSink, BuiltImage, ContextSource,
-    DockerfileSource, FilesTarget, NamedContext,
+    DockerfileSource, FilesPlace, FilesTarget, NamedContext,
 };
 pub use run_settings::RunSettings;
 pub use secrets::{BuildSecrets, SECRET_LIMIT_BYTES, SecretSource};

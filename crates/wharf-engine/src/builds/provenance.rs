@@ -39,6 +39,10 @@ pub struct ProvenanceOptions {
     pub reproducible: Option<bool>,
     /// Who says that.
     pub builder_id: String,
+    /// Only in images, not beside files that are exported.
+    pub inline_only: bool,
+    /// What the file is called beside such; `provenance.json` if nothing is said.
+    pub file_name: Option<String>,
 }
 
 /// What is told of a build.

@@ -73,8 +73,19 @@ impl fmt::Debug for BuildRequest {
     }
 }
 
-/// What gets the files of a result.
-pub enum FilesTarget {
+/// What gets the files of a result, and what is said of them.
+#[derive(Debug)]
+pub struct FilesTarget {
+    /// Where they go.
+    pub place: FilesPlace,
+    /// Whether files of several platforms have a folder each; in an archive they always have.
+    pub splits: bool,
+    /// What stands in front of the names of files that hold statements.
+    pub attestation_prefix: String,
+}
+
+/// Where the files of a result go.
+pub enum FilesPlace {
     /// A folder.
     Folder {
         /// Where it is.
@@ -100,7 +111,7 @@ pub enum ContextSource {
     Git(String),
 }
 
-impl fmt::Debug for FilesTarget {
+impl fmt::Debug for FilesPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Folder { .. } => "Folder",

@@ -244,11 +244,11 @@ fn provenance_is_found_by_the_index_and_as_a_referrer() {
     ] {
         project.run(&[flag]).exits_with(1);
     }
-    let files = project
-        .run(&["--provenance=true", "--output=out"])
+    let nothing = project
+        .run(&["--provenance=true", "--output=type=cacheonly"])
         .success();
     assert!(
-        files
+        nothing
             .error_text()
             .contains("WARNING: --provenance and --sbom have no effect")
     );
@@ -582,4 +582,93 @@ fn layouts_are_bases_and_sources() {
         let text = user.run(&[&flag]).exits_with(1).error_text();
         assert!(text.contains(expected), "{text}");
     }
+}
+
+/// What a statement is about: names and digests.
+fn subjects(statement: &Value) -> Vec<(String, String)> {
+    let all = statement["subject"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    all.map(|one| (text(&one["name"]), text(&one["digest"]["sha256"])))
+        .collect()
+}
+
+#[test]
+fn attestations_lie_beside_exported_files() {
+    let project = Project::new("FROM scratch\nARG TARGETARCH\nCOPY a d/b /x/$TARGETARCH/\n");
+    project.file("a", "A").file("d/b", "B");
+    let out = project.sandbox.work().join("out");
+    let read = |name: &str| -> Value {
+        let bytes = std::fs::read(out.join(name)).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    };
+    let hex = |content: &str| wharf_oci::Digest::of(content.as_bytes()).hex();
+    let of = |architecture: &str| {
+        [("a", "A"), ("b", "B")]
+            .map(|(name, content)| (format!("x/{architecture}/{name}"), hex(content)))
+            .to_vec()
+    };
+    let both = ["--sbom=true", "--provenance=true"];
+    let one = ["--platform=linux/amd64", "--output=out"];
+    project.run(&[&both[..], &one].concat()).success();
+    let provenance = read("provenance.json");
+    assert_eq!(provenance["_type"], "https://in-toto.io/Statement/v0.1");
+    assert_eq!(
+        provenance["predicateType"],
+        "https://slsa.dev/provenance/v1"
+    );
+    assert_eq!(subjects(&provenance), of("amd64"));
+    let contents = read("sbom.spdx.json");
+    assert_eq!(contents["predicateType"], "https://spdx.dev/Document");
+    assert_eq!(subjects(&contents), of("amd64"));
+    assert!(contents["predicate"]["packages"].is_array());
+    // the same files as an archive, and nothing where nothing was asked for
+    let files = [&both[..], &one[..1]].concat();
+    let listed = project.plain_files(&files);
+    for name in [
+        "-0600 0:0 provenance.json: ",
+        "-0600 0:0 sbom.spdx.json: ",
+        "-0644 0:0 x/amd64/a: A",
+    ] {
+        assert!(
+            listed.iter().any(|line| line.starts_with(name)),
+            "{name}: {listed:?}"
+        );
+    }
+    assert_eq!(project.plain_files(&one[..1]).len(), 2);
+    let inline = "--provenance=inline-only=true";
+    assert_eq!(project.plain_files(&[inline, one[0]]).len(), 2);
+    // several platforms have a folder each
+    std::fs::remove_dir_all(&out).unwrap();
+    let two = ["--platform=linux/amd64,linux/arm64", "--provenance=true"];
+    let prefixed = "--output=type=local,dest=out,attestation-prefix=my.";
+    project.run(&[&two[..], &[prefixed]].concat()).success();
+    for architecture in ["amd64", "arm64"] {
+        let said = read(&format!("linux_{architecture}/my.provenance.json"));
+        assert_eq!(subjects(&said), of(architecture));
+    }
+    // or their names tell them apart
+    let whole = "--output=type=local,dest=out,platform-split=false,mode=delete";
+    project.run(&[&two[..], &[whole]].concat()).success();
+    for architecture in ["amd64", "arm64"] {
+        let said = read(&format!("provenance.linux_{architecture}.json"));
+        assert_eq!(subjects(&said), of(architecture));
+    }
+    let mut left: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            "provenance.linux_amd64.json",
+            "provenance.linux_arm64.json",
+            "x"
+        ]
+    );
+    project.file("Dockerfile", "FROM scratch\nCOPY a /\n");
+    let text = project.run(&[&two[..], &[whole]].concat()).exits_with(1);
+    assert!(text.error_text().contains(
+        "cannot overwrite a from linux/amd64 with linux/arm64 when split option is disabled"
+    ));
 }

@@ -194,9 +194,11 @@ async fn build(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode>
     let outputs = image_options::outputs(matches)?;
     let targets = image_options::image_targets(matches, &outputs)?;
     let attests = image_options::attestations(matches)?;
-    if targets.is_empty() && (attests.contents || attests.provenance.is_some()) {
+    let exports = |output: &Output| matches!(output, Output::Local { .. } | Output::Tar { .. });
+    let has_subject = !targets.is_empty() || outputs.iter().any(exports);
+    if !has_subject && (attests.contents || attests.provenance.is_some()) {
         session.printer().error_line(
-            "WARNING: --provenance and --sbom have no effect: attestations are about images, and no output is one",
+            "WARNING: --provenance and --sbom have no effect: attestations are about images and exported files, and no output is that",
         );
     }
     let shown = if matches.is_set(&QUIET) {

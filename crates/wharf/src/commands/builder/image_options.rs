@@ -224,7 +224,9 @@ fn provenance(fields: BTreeMap<String, String>) -> anyhow::Result<Option<Provena
     for (key, value) in fields {
         match (key.as_str(), value.as_str()) {
             ("disabled", value) => disabled = value == "true",
-            ("mode", "min") | ("version", "v1" | "1") | ("inline-only" | "filename", _) => {}
+            ("mode", "min") | ("version", "v1" | "1") => {}
+            ("inline-only", value) => options.inline_only = value == "true",
+            ("filename", value) => options.file_name = Some(value.to_owned()),
             ("mode", "max") => options.is_max = true,
             ("version", "v0.2" | "v02" | "0.2") => options.is_v02 = true,
             ("reproducible", value) => options.reproducible = Some(value == "true"),

@@ -16,9 +16,16 @@ pub(super) enum Output {
         folder: PathBuf,
         /// Whether what is there and not in the result goes.
         deletes: bool,
+        /// How they lie there.
+        files: FilesAttributes,
     },
-    /// Its files as an archive; on stdout without a path.
-    Tar(Option<PathBuf>),
+    /// Its files as an archive.
+    Tar {
+        /// Where to; stdout without.
+        path: Option<PathBuf>,
+        /// How they lie in it.
+        files: FilesAttributes,
+    },
     /// The image as an archive or a layout.
     Archive {
         /// Where to; stdout without.
@@ -43,6 +50,15 @@ pub(super) enum Output {
     },
     /// Nothing.
     CacheOnly,
+}
+
+/// How exported files lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FilesAttributes {
+    /// Those of several platforms all in one folder.
+    pub(super) unsplit: bool,
+    /// What stands in front of the names of attestations.
+    pub(super) attestation_prefix: String,
 }
 
 /// What an image is like.
@@ -70,6 +86,8 @@ struct Fields {
     compression: Option<String>,
     level: Option<i32>,
     image: ImageAttributes,
+    /// Of `type=local` and `type=tar` only.
+    files: Option<FilesAttributes>,
 }
 
 impl Output {
@@ -86,12 +104,16 @@ impl Output {
     /// Reads one `--output`: `DEST`, `-`, or fields.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         if text == "-" {
-            return Ok(Self::Tar(None));
+            return Ok(Self::Tar {
+                path: None,
+                files: FilesAttributes::default(),
+            });
         }
         if !text.contains('=') {
             return Ok(Self::Local {
                 folder: PathBuf::from(text),
                 deletes: false,
+                files: FilesAttributes::default(),
             });
         }
         let mut fields = Fields::read(text)?;
@@ -101,12 +123,21 @@ impl Output {
         let (push, by_digest) = (switch("push", false), switch("push-by-digest", false));
         let (keeps, is_tar) = (switch("store", true), switch("tar", true));
         let (path, deletes) = (fields.path, fields.deletes);
+        anyhow::ensure!(
+            fields.files.is_none() || matches!(kind.as_str(), "local" | "tar"),
+            "attestation-prefix and platform-split in --output are about type=local and type=tar, not about type={kind}"
+        );
+        let files = fields.files.unwrap_or_default();
         Ok(match kind.as_str() {
             "local" => match path {
-                Some(folder) => Self::Local { folder, deletes },
+                Some(folder) => Self::Local {
+                    folder,
+                    deletes,
+                    files,
+                },
                 None => anyhow::bail!("--output type=local needs dest=FOLDER"),
             },
-            "tar" => Self::Tar(path),
+            "tar" => Self::Tar { path, files },
             "oci" | "docker" if kind == "docker" && path.is_none() => Self::Image {
                 push,
                 by_digest,
@@ -183,6 +214,11 @@ impl Fields {
             "push" | "push-by-digest" | "store" | "tar" => {
                 self.switches.insert(key.to_owned(), bool()?);
             }
+            "attestation-prefix" => {
+                let files = self.files.get_or_insert_default();
+                value.clone_into(&mut files.attestation_prefix);
+            }
+            "platform-split" => self.files.get_or_insert_default().unsplit = !bool()?,
             "name-canonical" => self.image.names_digest = bool()?,
             "dangling-name-prefix" => self.image.dangling_prefix = Some(value.to_owned()),
             "oci-mediatypes" => self.oci = Some(bool()?),
@@ -293,12 +329,17 @@ mod tests {
         let local = |folder: &str| Output::Local {
             folder: folder.into(),
             deletes: false,
+            files: FilesAttributes::default(),
+        };
+        let tar = || Output::Tar {
+            path: None,
+            files: FilesAttributes::default(),
         };
         for (text, expected) in [
             ("out", local("out")),
-            ("-", Output::Tar(None)),
+            ("-", tar()),
             ("type=local,dest=a/b", local("a/b")),
-            ("type=tar,dest=-", Output::Tar(None)),
+            ("type=tar,dest=-", tar()),
             (
                 "type=oci,dest=x.tar",
                 Output::Archive {
@@ -338,6 +379,7 @@ mod tests {
             "type=image,compression-level=x",
             "type=image,registry.insecure=true",
             "type=image,x",
+            "type=image,platform-split=true",
         ] {
             assert!(Output::parse(text).is_err(), "{text}");
         }

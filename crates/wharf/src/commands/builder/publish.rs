@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use wharf_engine::{ArchiveTarget, BuildOutcome, BuiltImage, FilesTarget};
+use wharf_engine::{ArchiveTarget, BuildOutcome, BuiltImage, FilesPlace, FilesTarget};
 
 use super::display::Shown;
-use super::output_option::Output;
+use super::output_option::{FilesAttributes, Output};
 use crate::arguments::{Flag, Matches};
 use crate::environment::Environment;
 use crate::output_file::OutputFile;
@@ -24,24 +24,42 @@ pub(super) fn files(session: &Session, outputs: &[Output]) -> anyhow::Result<Vec
     let mut targets = Vec::new();
     for output in outputs {
         match output {
-            Output::Local { folder, deletes } => targets.push(FilesTarget::Folder {
-                path: folder.clone(),
-                deletes: *deletes,
-            }),
-            Output::Tar(None) => {
+            Output::Local {
+                folder,
+                deletes,
+                files,
+            } => {
+                let place = FilesPlace::Folder {
+                    path: folder.clone(),
+                    deletes: *deletes,
+                };
+                targets.push(target(place, files));
+            }
+            Output::Tar { path: None, files } => {
                 refuse_terminal(session, "tar")?;
-                targets.push(FilesTarget::Archive(Box::new(io::stdout())));
+                targets.push(target(FilesPlace::Archive(Box::new(io::stdout())), files));
             }
             Output::Archive { path: None, .. } => refuse_terminal(session, "oci")?,
-            Output::Tar(Some(path)) => {
+            Output::Tar {
+                path: Some(path),
+                files,
+            } => {
                 let file = File::create(path)
                     .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
-                targets.push(FilesTarget::Archive(Box::new(file)));
+                targets.push(target(FilesPlace::Archive(Box::new(file)), files));
             }
             _ => {}
         }
     }
     Ok(targets)
+}
+
+fn target(place: FilesPlace, files: &FilesAttributes) -> FilesTarget {
+    FilesTarget {
+        place,
+        splits: !files.unsplit,
+        attestation_prefix: files.attestation_prefix.clone(),
+    }
 }
 
 fn refuse_terminal(session: &Session, kind: &str) -> anyhow::Result<()> {
