@@ -225,7 +225,7 @@ impl Engine {
         let reason = match subordinate_mapping(&caller.name, caller.outside, caller.group) {
             Err(reason) => reason.to_string(),
             Ok(_) => format!(
-                "the store in {} was made without subordinate ids",
+                "the store in {} was made without subordinate ids; one that is made now, with another --root, has them",
                 store.root().display()
             ),
         };

@@ -56,7 +56,7 @@ pub use monitor::{HostError, MonitorError, MonitorHost, run_monitor};
 pub use order::{HealthOrder, LogOrder, MonitorOrder, ORDER_FORMAT, RestartPolicy};
 pub use own_namespaces::{
     NamespaceError, can_enter_user_namespace, enter_mount_namespace, enter_user_namespace,
-    mount_memory,
+    mount_memory, start_as_outside,
 };
 pub use own_program::{OwnProgram, keep_inherited_descriptors, restart_unwritable};
 pub use signals::{InvalidSignal, parse_signal};

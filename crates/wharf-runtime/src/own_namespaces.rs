@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount_change};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -46,6 +48,10 @@ pub enum NamespaceError {
 ///
 /// To be called before the program starts threads.
 pub fn enter_user_namespace(ids: &IdMapping) -> Result<(), NamespaceError> {
+    let (user, group) = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
     // Who maps subordinate ids must stand outside, and nothing leads out again.
     let mapper = ids.with_helpers.then(|| Mapper::start(ids)).transpose()?;
     #[expect(
@@ -61,7 +67,20 @@ pub fn enter_user_namespace(ids: &IdMapping) -> Result<(), NamespaceError> {
         Some(mapper) => mapper.map()?,
         None => write_maps("self", ids)?,
     }
+    // Of several namespaces, the first one was entered from outside.
+    let _known = OUTSIDE.set((user, group));
     keep_mounts_inside()
+}
+
+/// User and group of this process before it entered a user namespace.
+static OUTSIDE: OnceLock<(u32, u32)> = OnceLock::new();
+
+/// Has a program started as whom this process's user is outside, if it has entered a user namespace: `ssh` and others look for their
+/// keys in the home that belongs to their user's number, and find nothing of root's.
+pub fn start_as_outside(command: &mut Command) {
+    if let Some((user, group)) = OUTSIDE.get() {
+        sys::start_within_namespace(command, *user, *group);
+    }
 }
 
 /// Whether [`enter_user_namespace`] would do: tried by a process that ends then.

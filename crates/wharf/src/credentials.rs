@@ -10,6 +10,7 @@ use wharf_registry_client::{
     ConfigFileError, CredentialError, CredentialSource, Credentials, DockerConfigFile,
     DockerCredentials, Secret, Timeouts,
 };
+use wharf_runtime::start_as_outside;
 
 /// Where credentials are.
 #[derive(Debug, Clone)]
@@ -26,7 +27,9 @@ impl CredentialFiles {
     /// Reads them.
     pub(crate) fn open(&self) -> Result<DockerCredentials, ConfigFileError> {
         let file = DockerConfigFile::load(&self.config_file)?;
-        let mut credentials = DockerCredentials::new(file, Timeouts::default().credential_helper);
+        // A helper talks to programs that know the user by number.
+        let mut credentials = DockerCredentials::new(file, Timeouts::default().credential_helper)
+            .with_helpers_prepared_by(start_as_outside);
         if let Some(json) = &self.overlay {
             credentials = credentials.with_overlay(DockerConfigFile::from_json(
                 "DOCKER_AUTH_CONFIG",

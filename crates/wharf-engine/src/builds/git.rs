@@ -10,6 +10,7 @@ use wharf_build::builder::Cancellation;
 use wharf_build::ignore::PatternMatcher;
 use wharf_build::tree::{FileTree, FolderTree, Lookup, Modes, Node, Opened, TreeError};
 use wharf_images::{ImageStore, ScratchFolder};
+use wharf_runtime::start_as_outside;
 use wharf_transfer::ErrorKind;
 
 use crate::error::{EngineError, classify, failure};
@@ -171,7 +172,9 @@ impl Git<'_> {
             let text = format!("cannot run git, which contexts from repositories need: {error}");
             failure(ErrorKind::Unavailable, text)
         };
-        let child = Command::new("git")
+        let mut command = Command::new("git");
+        start_as_outside(&mut command);
+        let child = command
             .arg("-C")
             .arg(self.folder)
             .args(arguments)

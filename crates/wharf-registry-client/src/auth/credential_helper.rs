@@ -27,6 +27,7 @@ pub struct CredentialHelper {
     name: String,
     time_limit: Duration,
     search_path: Option<OsString>,
+    prepare: fn(&mut std::process::Command),
 }
 
 /// What a helper was asked to do.
@@ -162,7 +163,15 @@ impl CredentialHelper {
             name: name.to_owned(),
             time_limit,
             search_path,
+            prepare: |_| (),
         })
+    }
+
+    /// Has `prepare` change how the helper is started.
+    #[must_use]
+    pub fn prepared_by(mut self, prepare: fn(&mut std::process::Command)) -> Self {
+        self.prepare = prepare;
+        self
     }
 
     /// The credentials for the registry that Docker calls `server_address`.
@@ -233,6 +242,7 @@ impl CredentialHelper {
         if let Some(path) = &self.search_path {
             command.env("PATH", path);
         }
+        (self.prepare)(command.as_std_mut());
         command
             .arg(action.argument())
             .stdin(Stdio::piped())

@@ -25,6 +25,7 @@ pub struct DockerCredentials {
     default_helper: Option<String>,
     helper_time_limit: Duration,
     search_path: Option<OsString>,
+    prepare_helper: fn(&mut std::process::Command),
 }
 
 /// Where credentials are kept.
@@ -56,7 +57,15 @@ impl DockerCredentials {
             default_helper: None,
             helper_time_limit,
             search_path: None,
+            prepare_helper: |_| (),
         }
+    }
+
+    /// Has `prepare` change how helpers are started.
+    #[must_use]
+    pub fn with_helpers_prepared_by(mut self, prepare: fn(&mut std::process::Command)) -> Self {
+        self.prepare_helper = prepare;
+        self
     }
 
     /// With credentials that go before those of the file (`DOCKER_AUTH_CONFIG`).
@@ -149,7 +158,9 @@ impl DockerCredentials {
     }
 
     fn helper(&self, name: &str) -> Result<CredentialHelper, HelperError> {
-        CredentialHelper::new(name, self.helper_time_limit, self.search_path.clone())
+        let search_path = self.search_path.clone();
+        let helper = CredentialHelper::new(name, self.helper_time_limit, search_path)?;
+        Ok(helper.prepared_by(self.prepare_helper))
     }
 }
 

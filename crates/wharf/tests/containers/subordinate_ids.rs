@@ -1,8 +1,8 @@
 //! Containers of an ordinary user with subordinate ids: inside there are as many users as root would have there.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use testkit::{OrdinaryUser, Output, ProgramCommand};
+use testkit::{OrdinaryUser, Output, ProgramCommand, TestRegistry};
 
 use crate::fixture::Containers;
 use crate::ordinary_user::sandbox_of;
@@ -261,4 +261,60 @@ fn privileged_a_store_of_one_id_stays_one() {
     assert_eq!(output.text(), "0\n");
     let said = output.error_text();
     assert!(said.contains("was made without subordinate ids"), "{said}");
+}
+
+// In the namespace they would be root, whose home and keys are not the user's.
+#[test]
+fn privileged_programs_that_need_the_users_keys_are_the_user() {
+    if let Some(store) = Store::new() {
+        programs_are_the_user(&store);
+    }
+    let user = OrdinaryUser::with_one_id();
+    if let Some(containers) = sandbox_of(&user) {
+        programs_are_the_user(&Store { containers, user });
+    }
+}
+
+fn programs_are_the_user(store: &Store) {
+    let sandbox = &store.containers.sandbox;
+    let programs = sandbox.work().join("programs");
+    std::fs::create_dir(&programs).expect("the sandbox can be written");
+    for (name, end) in [
+        ("ssh", "exit 1"),
+        (
+            "docker-credential-keys",
+            "echo credentials not found in native keychain; exit 1",
+        ),
+    ] {
+        let program = programs.join(name);
+        let script = format!(
+            "#!/bin/sh\necho $(id -u) $(id -g) >{}.says\n{end}\n",
+            program.display()
+        );
+        testkit::write(&program, script);
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, executable).expect("the sandbox can be written");
+    }
+    std::fs::create_dir_all(sandbox.docker_config()).expect("the sandbox can be written");
+    testkit::write(
+        &sandbox.docker_config().join("config.json"),
+        r#"{"credsStore":"keys"}"#,
+    );
+    store.user.own(sandbox.path());
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
+    let fails = |words: &[&str]| {
+        let command = store.wharf(words).env("PATH", &path);
+        command.run().exits_with(1).error_text()
+    };
+    let said = fails(&["build", "git@localhost:team/app.git"]);
+    assert!(said.contains("git"), "{said}");
+    let Some(registry) = TestRegistry::builder().password().start() else {
+        return;
+    };
+    fails(&["pull", &format!("{}/team/app", registry.address())]);
+    for name in ["ssh", "docker-credential-keys"] {
+        let says = programs.join(format!("{name}.says"));
+        let text = std::fs::read_to_string(&says);
+        assert_eq!(text.unwrap_or_default(), "65534 65534\n", "{name}");
+    }
 }
