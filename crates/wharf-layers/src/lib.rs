@@ -36,6 +36,6 @@ pub use overlay::{Overlay, OverlayError, OverlayUpper};
 pub use remove_tree::remove_tree;
 pub use tar::{
     Device, Entry, EntryContent, EntryKind, SparseSegment, TarError, TarReader, TarWriter,
-    Timestamp, Xattr,
+    Timestamp, Xattr, archived_bytes,
 };
 pub use tree_entries::{Removal, TreeEntry, TreeKind, archive_named, archive_tree, for_each_entry};

@@ -40,14 +40,14 @@ pub struct DeflatedBlock {
     pub length: u32,
     /// CRC-32 of its bytes.
     pub check: u32,
+    /// CRC-32 of what it was deflated from.
+    pub plain_check: u32,
 }
 
 impl DeflatedBlock {
     /// Whether these are its bytes, undamaged.
     pub fn has(&self, bytes: &[u8]) -> bool {
-        let mut check = Crc::new();
-        check.update(bytes);
-        bytes.len() as u64 == u64::from(self.length) && check.sum() == self.check
+        bytes.len() as u64 == u64::from(self.length) && crc_of(bytes) == self.check
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Compressor<W: Write> {
     // In the order of the input.
     pending: VecDeque<Receiver<io::Result<Deflated>>>,
     pending_limit: usize,
-    crc: Crc,
+    crc: crc32fast::Hasher,
     length: u64,
     blocks: Vec<DeflatedBlock>,
     deflating: Deflating,
@@ -74,6 +74,10 @@ pub struct Compressor<W: Write> {
 impl<W: Write> Compressor<W> {
     /// Where the first block lies.
     pub const HEADER_BYTES: u64 = HEADER.len() as u64;
+    /// What a block is deflated from; the last one may be shorter.
+    pub const BLOCK_BYTES: u64 = BLOCK_BYTES as u64;
+    /// How many of the bytes before a block count for its deflated form.
+    pub const DICTIONARY_BYTES: u64 = DICTIONARY_BYTES as u64;
 
     /// As [`Compressor::gzip`], but blocks that are `known` are taken as they are; the bytes are the same.
     pub fn gzip_from_known(
@@ -88,6 +92,23 @@ impl<W: Write> Compressor<W> {
     /// Compresses at `level`, from 1 (fast) to 9 (small), on `threads` threads. Docker uses level 6.
     pub fn gzip(target: W, level: u32, threads: usize) -> io::Result<Self> {
         Self::start(target, level, threads, None)
+    }
+
+    /// Takes over the next block of another stream that begins with the same bytes, before anything is written here: it must not
+    /// be that stream's last, and everything before it must have been taken over, too. What is written then must be preceded by
+    /// [`Self::precede`].
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn take_over(&mut self, block: DeflatedBlock, bytes: &[u8]) -> io::Result<()> {
+        self.count(block.plain_check, Self::BLOCK_BYTES);
+        self.blocks.push(block);
+        self.target.write_all(bytes)
+    }
+
+    /// Says what is before the first byte that is written here: the last [`Self::DICTIONARY_BYTES`] of what was taken over.
+    pub fn precede(&mut self, bytes: &[u8]) {
+        self.dictionary.extend_from_slice(bytes);
     }
 
     fn start(
@@ -108,7 +129,7 @@ impl<W: Write> Compressor<W> {
             dictionary: Vec::new(),
             pending: VecDeque::new(),
             pending_limit: threads * BLOCKS_AHEAD,
-            crc: Crc::new(),
+            crc: crc32fast::Hasher::new(),
             length: 0,
             blocks: Vec::new(),
             deflating,
@@ -128,7 +149,8 @@ impl<W: Write> Compressor<W> {
         while !self.pending.is_empty() {
             self.write_oldest()?;
         }
-        self.target.write_all(&self.crc.sum().to_le_bytes())?;
+        let crc = self.crc.finalize();
+        self.target.write_all(&crc.to_le_bytes())?;
         // RFC 1952: the size modulo 2^32.
         let size = u32::try_from(self.length & 0xffff_ffff).unwrap_or_default();
         self.target.write_all(&size.to_le_bytes())?;
@@ -166,10 +188,15 @@ impl<W: Write> Compressor<W> {
             return Ok(());
         };
         let deflated = receiver.recv().map_err(|_gone| worker_gone())??;
-        self.crc.combine(&deflated.crc);
-        self.length += deflated.length;
+        self.count(deflated.crc, deflated.length);
         self.blocks.extend(deflated.block);
         self.target.write_all(&deflated.bytes)
+    }
+
+    fn count(&mut self, crc: u32, length: u64) {
+        let block = crc32fast::Hasher::new_with_initial_len(crc, length);
+        self.crc.combine(&block);
+        self.length += length;
     }
 }
 
@@ -211,7 +238,7 @@ struct Job {
 
 struct Deflated {
     bytes: Vec<u8>,
-    crc: Crc,
+    crc: u32,
     length: u64,
     block: Option<DeflatedBlock>,
 }
@@ -296,22 +323,19 @@ fn known_or_deflated(level: u32, job: &Job, known: &dyn DeflatedBlocks) -> io::R
         Some(bytes) => found_block(job, bytes),
         None => deflate_block(level, job)?,
     };
-    let mut check = Crc::new();
-    check.update(&deflated.bytes);
     deflated.block = Some(DeflatedBlock {
         key,
         length: u32::try_from(deflated.bytes.len()).map_err(io::Error::other)?,
-        check: check.sum(),
+        check: crc_of(&deflated.bytes),
+        plain_check: deflated.crc,
     });
     Ok(deflated)
 }
 
 fn found_block(job: &Job, bytes: Vec<u8>) -> Deflated {
-    let mut crc = Crc::new();
-    crc.update(&job.block);
     Deflated {
         bytes,
-        crc,
+        crc: crc_of(&job.block),
         length: job.block.len() as u64,
         block: None,
     }
@@ -347,6 +371,12 @@ fn deflate_block(level: u32, job: &Job) -> io::Result<Deflated> {
         bytes.reserve(BLOCK_BYTES / 4);
     }
     Ok(found_block(job, bytes))
+}
+
+fn crc_of(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 fn worker_gone() -> io::Error {

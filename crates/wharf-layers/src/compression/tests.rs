@@ -371,3 +371,36 @@ fn known_blocks_give_the_same_bytes() {
     assert!(gzip_with(&content, &known).0 == changed);
     assert_eq!(known.taken.load(Ordering::SeqCst), 3);
 }
+
+#[test]
+fn blocks_that_are_taken_over_give_the_same_bytes() {
+    const BLOCK: usize = 1 << 20;
+    let taken = AtomicUsize::new(0);
+    let nothing = Arc::new(Earlier {
+        stream: Vec::new(),
+        blocks: Vec::new(),
+        taken,
+    });
+    let mut content = text(3 * BLOCK + 100);
+    let (stream, blocks) = gzip_with(&content, &nothing);
+    content.truncate(2 * BLOCK + 5);
+    content.extend(numbers(2 * BLOCK));
+    for count in 0..=2 {
+        let known: Arc<dyn DeflatedBlocks> = Arc::<Earlier>::clone(&nothing);
+        let mut compressor = Compressor::gzip_from_known(Vec::new(), 6, 2, &known).unwrap();
+        let mut offset = usize::try_from(Compressor::<Vec<u8>>::HEADER_BYTES).unwrap();
+        for block in &blocks[..count] {
+            let end = offset + usize::try_from(block.length).unwrap();
+            let bytes = &stream[offset..end];
+            compressor.take_over(block.clone(), bytes).unwrap();
+            offset = end;
+        }
+        let begin = count * BLOCK;
+        let dictionary = usize::try_from(Compressor::<Vec<u8>>::DICTIONARY_BYTES).unwrap();
+        compressor.precede(&content[begin.saturating_sub(dictionary)..begin]);
+        compressor.write_all(&content[begin..]).unwrap();
+        let (continued, again) = compressor.finish_with_blocks().unwrap();
+        assert!(continued == gzip(&content), "{count}");
+        assert_eq!(again.len(), 5);
+    }
+}

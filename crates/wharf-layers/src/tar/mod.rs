@@ -10,7 +10,7 @@ mod writer;
 
 pub use entry::{Device, Entry, EntryKind, SparseSegment, TarError, Timestamp, Xattr};
 pub use reader::{EntryContent, TarReader};
-pub use writer::TarWriter;
+pub use writer::{TarWriter, archived_bytes};
 
 #[cfg(test)]
 mod tests;

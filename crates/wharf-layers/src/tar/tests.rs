@@ -96,6 +96,10 @@ fn reads_what_it_wrote() {
     }
     let archive = writer.finish().unwrap();
     let entries = read_all(&archive).unwrap();
+    let lengths = entries
+        .iter()
+        .map(|(entry, _)| archived_bytes(entry).unwrap());
+    assert_eq!(lengths.sum::<u64>() + 1024, archive.len() as u64);
     entry.size_bytes = 5;
     assert_eq!(entries[0], (entry, b"hello".to_vec()));
     assert_eq!(entries.len(), 10);

@@ -74,6 +74,26 @@ impl<W: Write> TarWriter<W> {
     }
 }
 
+/// How many bytes an entry takes in an archive, headers and content, as [`TarWriter::append`] writes it.
+///
+/// # Errors
+/// If it cannot be written at all.
+pub fn archived_bytes(entry: &Entry) -> io::Result<u64> {
+    let padded = |size: u64| size.next_multiple_of(BLOCK_BYTES as u64);
+    let size = if entry.kind.has_content() {
+        entry.size_bytes
+    } else {
+        0
+    };
+    let records = UstarHeader::new(entry, size)?.records.len() as u64;
+    let extension = if records > 0 {
+        BLOCK_BYTES as u64 + padded(records)
+    } else {
+        0
+    };
+    Ok(extension + BLOCK_BYTES as u64 + padded(size))
+}
+
 impl<W> fmt::Debug for TarWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TarWriter").finish_non_exhaustive()
@@ -214,9 +234,12 @@ impl UstarHeader {
     }
 
     // As many octal digits as the field has room for before its zero byte.
-    fn put_octal(&mut self, offset: usize, length: usize, value: u64) {
-        let digits = format!("{value:0width$o}", width = length - 1);
-        self.put(offset, digits.as_bytes());
+    fn put_octal(&mut self, offset: usize, length: usize, mut value: u64) {
+        let field = self.block.get_mut(offset..offset + length - 1);
+        for digit in field.unwrap_or_default().iter_mut().rev() {
+            *digit = b'0' + (value & 7) as u8;
+            value >>= 3;
+        }
     }
 
     fn put(&mut self, offset: usize, bytes: &[u8]) {
@@ -228,8 +251,8 @@ impl UstarHeader {
     fn put_checksum(&mut self) {
         self.put(148, b"        ");
         let sum: u64 = self.block.iter().map(|byte| u64::from(*byte)).sum();
-        let digits = format!("{sum:06o}\0 ");
-        self.put(148, digits.as_bytes());
+        self.put_octal(148, 7, sum);
+        self.put(154, b"\0 ");
     }
 
     // The length that a record begins with counts its own digits.
