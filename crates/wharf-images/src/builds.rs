@@ -33,8 +33,6 @@ pub struct BuildEntry {
     pub size: u64,
     /// The step, for people.
     pub description: String,
-    /// What went into the key, in the builder's form.
-    pub fields: Vec<u8>,
     /// Those of its keys that mean the same on other machines.
     pub portable_keys: Vec<Digest>,
     /// When it was made.
@@ -190,6 +188,12 @@ impl ImageStore {
         self.shared
             .records
             .read(|session| session.build_entries_described(description, limit))
+    }
+
+    /// What went into an entry's key, in the builder's form; `None` of an entry that is gone.
+    pub fn build_fields(&self, entry: &BuildEntry) -> Result<Option<Vec<u8>>, RecordsError> {
+        let records = &self.shared.records;
+        records.read(|session| session.build_fields(entry.id))
     }
 
     /// Every entry, the one used last first.

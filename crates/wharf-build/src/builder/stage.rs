@@ -500,11 +500,13 @@ impl Stepping<'_, '_> {
         let store = self.input.store;
         let mut known = store.build_entries_of_shape(shape, COMPARED)?;
         known.extend(store.build_entries_described(&self.step.created_by, COMPARED)?);
-        let nearest = known
-            .iter()
-            .filter_map(|entry| KeyFields::decoded(&entry.fields))
-            .map(|before| fields.differences(&before))
-            .min_by_key(Vec::len);
+        let mut before = Vec::new();
+        for entry in &known {
+            let found = store.build_fields(entry)?;
+            before.extend(found.and_then(|found| KeyFields::decoded(&found)));
+        }
+        let differences = before.iter().map(|before| fields.differences(before));
+        let nearest = differences.min_by_key(Vec::len);
         running.explain(match nearest {
             None => "miss: this step was not done before".to_owned(),
             Some(differences) => {

@@ -7,7 +7,7 @@ use super::columns::{parsed, signed, timestamp, unsigned};
 use super::database::{RecordsError, Session};
 use crate::builds::{BuildEntry, FileDigest, FileIdentity, NewBuildEntry};
 
-const COLUMNS: &str = "id, shape, diff_id, blob, media_type, blob_size, size, description, fields, portable_keys, created_unix, used_unix, uses";
+const COLUMNS: &str = "id, shape, diff_id, blob, media_type, blob_size, size, description, portable_keys, created_unix, used_unix, uses";
 
 impl Session<'_> {
     /// The entry that a key names.
@@ -59,6 +59,14 @@ impl Session<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// What went into an entry's key.
+    pub(crate) fn build_fields(&self, entry: i64) -> Result<Option<Vec<u8>>, RecordsError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT fields FROM build_fields WHERE entry = ?1")?;
+        Ok(statement.query_row([entry], |row| row.get(0)).optional()?)
+    }
+
     /// Every entry, the one used last first.
     pub(crate) fn build_entries(&self) -> Result<Vec<BuildEntry>, RecordsError> {
         let sql = format!("SELECT {COLUMNS} FROM build_cache ORDER BY used_unix DESC, id DESC");
@@ -87,8 +95,8 @@ impl Session<'_> {
         let portable = portable.join(" ");
         self.0
             .prepare_cached(
-                "INSERT INTO build_cache (shape, diff_id, blob, media_type, blob_size, size, description, fields, \
-                 portable_keys, created_unix, used_unix, uses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, 0)",
+                "INSERT INTO build_cache (shape, diff_id, blob, media_type, blob_size, size, description, \
+                 portable_keys, created_unix, used_unix, uses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, 0)",
             )?
             .execute(params![
                 entry.shape.to_string(),
@@ -98,11 +106,13 @@ impl Session<'_> {
                 signed(entry.blob.size),
                 signed(entry.size),
                 entry.description,
-                entry.fields,
                 portable,
                 now.as_second()
             ])?;
         let id = self.0.last_insert_rowid();
+        self.0
+            .prepare_cached("INSERT INTO build_fields (entry, fields) VALUES (?1, ?2)")?
+            .execute(params![id, entry.fields])?;
         for key in &entry.keys {
             self.put_build_key(key, id)?;
         }
@@ -133,6 +143,7 @@ impl Session<'_> {
     pub(crate) fn delete_build_entry(&self, entry: i64) -> Result<(), RecordsError> {
         for sql in [
             "DELETE FROM build_cache_keys WHERE entry = ?1",
+            "DELETE FROM build_fields WHERE entry = ?1",
             "DELETE FROM build_cache WHERE id = ?1",
         ] {
             self.0.prepare_cached(sql)?.execute([entry])?;
@@ -217,13 +228,12 @@ fn build_entry(row: &Row<'_>) -> rusqlite::Result<BuildEntry> {
         blob: Descriptor::new(media_type, parsed(row, 3)?, unsigned(row, 5)?),
         size: unsigned(row, 6)?,
         description: row.get(7)?,
-        fields: row.get(8)?,
         portable_keys: {
-            let keys = row.get_ref(9)?.as_str()?.split(' ');
+            let keys = row.get_ref(8)?.as_str()?.split(' ');
             keys.filter_map(|key| key.parse().ok()).collect()
         },
-        created: timestamp(row, 10)?,
-        used: timestamp(row, 11)?,
-        uses: unsigned(row, 12)?,
+        created: timestamp(row, 9)?,
+        used: timestamp(row, 10)?,
+        uses: unsigned(row, 11)?,
     })
 }

@@ -6,10 +6,10 @@
 use rusqlite::Connection;
 
 /// The version that this program writes and reads (`PRAGMA user_version`).
-pub(super) const CURRENT_VERSION: i64 = 4;
+pub(super) const CURRENT_VERSION: i64 = 5;
 
 /// Step `n` makes version `n + 1` from version `n`. Steps that were released are never changed.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// Brings the database from `version` to [`CURRENT_VERSION`], inside the caller's transaction.
 pub(super) fn migrate(connection: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -191,3 +191,41 @@ const VERSION_4: &str = "
 -- When a build on this machine made the image, whose config may say the time of its base; NULL of all others.
 ALTER TABLE images ADD COLUMN built_unix INTEGER;
 ";
+
+const VERSION_5: &str = "
+-- What went into the key of a step: large, and looked at only where somebody asks why a step is done again.
+CREATE TABLE build_fields (
+    entry  INTEGER PRIMARY KEY,
+    fields BLOB NOT NULL
+);
+INSERT INTO build_fields SELECT id, fields FROM build_cache;
+ALTER TABLE build_cache DROP COLUMN fields;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_into_keys_is_kept() {
+        let database = Connection::open_in_memory().unwrap();
+        for step in &MIGRATIONS[..4] {
+            database.execute_batch(step).unwrap();
+        }
+        database
+            .execute_batch(
+                "INSERT INTO build_cache (id, shape, diff_id, blob, media_type, blob_size, size, description, fields, \
+                 created_unix, used_unix, uses) VALUES (7, 's', 'd', 'b', 'm', 1, 2, 'COPY', x'0102', 3, 4, 5)",
+            )
+            .unwrap();
+        migrate(&database, 4).unwrap();
+        let found: (i64, Vec<u8>, i64) = database
+            .query_row(
+                "SELECT entry, build_fields.fields, uses FROM build_fields JOIN build_cache ON id = entry",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .unwrap();
+        assert_eq!(found, (7, vec![1, 2], 5));
+    }
+}
