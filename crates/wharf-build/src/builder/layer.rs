@@ -1,26 +1,28 @@
 //! Writes a layer: files stream once into the tar, which is hashed and compressed on its way to the store.
 
-use std::collections::HashMap;
 use std::io::{self, BufWriter, Read as _, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use wharf_blobs::Spool;
 use wharf_images::{FileDigest, ImageStore, Lease};
-use wharf_layers::{Compressor, DeflatedBlocks, Entry, EntryKind, TarWriter, Xattr};
-use wharf_oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, MediaType};
+use wharf_layers::{Compressor, DeflatedBlock, DeflatedBlocks, TarWriter};
+use wharf_oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, HasherState, MediaType};
 
+use super::boundaries::{Boundary, Header, Headers, boundaries};
 use super::cancellation::Cancellation;
 use super::digests::{Digests, Hashing};
 use super::error::StepError;
 use super::known_blocks::{self, KnownBlocks};
 use crate::copy::{Content, LayerEntry};
 use crate::plan::LayerRef;
-use crate::tree::{Node, NodeKind};
+use crate::tree::Node;
 
 /// As Docker compresses.
 const GZIP_LEVEL: u32 = 6;
 const BUFFER_BYTES: usize = 256 << 10;
+const BLOCK_BYTES: u64 = Compressor::<Spool>::BLOCK_BYTES;
+const DICTIONARY_BYTES: u64 = Compressor::<Spool>::DICTIONARY_BYTES;
 
 /// Which times files in a new layer get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,57 +97,69 @@ pub(super) enum Blocks {
     },
 }
 
-/// A layer that is in the store now, with the sum of its files' sizes.
+/// A layer that is in the store now.
 pub(super) struct WrittenLayer {
     pub(super) layer: LayerRef,
+    /// The sum of its files' sizes.
     pub(super) size: u64,
+    /// The blocks of its archive, if they are to be remembered.
+    blocks: Vec<DeflatedBlock>,
+    /// What the diff ID's hasher had seen at the end of each block.
+    states: Vec<HasherState>,
 }
 
-/// Writes the entries as a layer into the store and keeps it under the lease.
+/// Writes the entries as a layer into the store and keeps it under the lease. What an earlier archive begins with in the same way
+/// is taken from there, and the files in it are not read.
 pub(super) fn write_layer(
     entries: &[(Vec<u8>, LayerEntry)],
     times: Times,
     target: LayerTarget<'_>,
     digests: &mut Digests<'_>,
 ) -> Result<WrittenLayer, StepError> {
-    write_tar(target, |tar| {
-        let mut first_names: HashMap<u64, Vec<u8>> = HashMap::new();
-        let mut size = 0;
-        for (path, entry) in entries {
-            size += append(tar, path, entry, times, &mut first_names, digests)?;
-        }
-        Ok(size)
-    })
+    let Blocks::Remembered { similar } = target.blocks else {
+        return write_tar(target, |tar| append_all(tar, entries, 0, times, digests));
+    };
+    let known = KnownBlocks::of(target.store, similar.as_ref());
+    let mut ends = None;
+    if !known.is_empty() {
+        ends = Some(boundaries(entries, times, digests).map_err(not_written)?);
+    }
+    let common = known.common(ends.as_deref().unwrap_or_default());
+    let (sink, first) = LayerSink::continuing(&known, common, target)?;
+    let written = write_into(sink, target, |tar| {
+        append_all(tar, entries, first, times, digests)
+    })?;
+    if written.blocks.len() > 1 {
+        let ends = match ends {
+            Some(ends) => ends,
+            // what was unknown has been read now
+            None => boundaries(entries, times, digests).map_err(not_written)?,
+        };
+        let blob = &written.layer.blob.digest;
+        known_blocks::remember(target.store, blob, &written.blocks, &written.states, &ends);
+    }
+    Ok(written)
 }
 
 /// The archive of a layer: hashed, compressed, and on its way to the store.
-pub(super) type LayerTar<'a> = TarWriter<BufWriter<HashingWriter<'a, Compressor<Spool>>>>;
+pub(super) type LayerTar<'a> = TarWriter<BufWriter<LayerSink<'a>>>;
 
 /// Lets `fill` write an archive, and makes a layer of it; `fill` gives the sum of the files' sizes.
 pub(super) fn write_tar(
     target: LayerTarget<'_>,
     fill: impl FnOnce(&mut LayerTar<'_>) -> Result<u64, StepError>,
 ) -> Result<WrittenLayer, StepError> {
-    let failed = |source| StepError::io("cannot write the layer", source);
-    let spool = target
-        .store
-        .blobs()
-        .spool()
-        .map_err(|error| failed(io::Error::other(error)))?;
-    let compressor = match target.blocks {
-        Blocks::Forgotten => Compressor::gzip(spool, GZIP_LEVEL, target.threads),
-        Blocks::Remembered { similar } => {
-            let known: Arc<dyn DeflatedBlocks> = KnownBlocks::of(target.store, similar.as_ref());
-            Compressor::gzip_from_known(spool, GZIP_LEVEL, target.threads, &known)
-        }
-    };
-    let compressor = compressor.map_err(failed)?;
-    let both = HashingWriter {
-        hasher: Hasher::new(Algorithm::Sha256),
-        inner: compressor,
-        cancellation: target.cancellation,
-    };
-    let mut tar = TarWriter::new(BufWriter::with_capacity(BUFFER_BYTES, both));
+    let compressor = Compressor::gzip(target.spool()?, GZIP_LEVEL, target.threads);
+    let sink = LayerSink::new(compressor.map_err(not_written)?, target.cancellation);
+    write_into(sink, target, fill)
+}
+
+fn write_into<'a>(
+    sink: LayerSink<'a>,
+    target: LayerTarget<'a>,
+    fill: impl FnOnce(&mut LayerTar<'a>) -> Result<u64, StepError>,
+) -> Result<WrittenLayer, StepError> {
+    let mut tar = TarWriter::new(BufWriter::with_capacity(BUFFER_BYTES, sink));
     // a writer fails as soon as the build is given up
     let canceled = |error| {
         if target.cancellation.is_canceled() {
@@ -154,17 +168,29 @@ pub(super) fn write_tar(
         error
     };
     let size = fill(&mut tar).map_err(canceled)?;
-    let both = tar
+    let sink = tar
         .finish()
         .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
-        .map_err(failed)?;
-    let diff_id = DiffId::new(both.hasher.finish());
-    let (spool, blocks) = both.inner.finish_with_blocks().map_err(failed)?;
-    let layer = publish(spool, diff_id, target.store, target.lease)?;
-    if blocks.len() > 1 {
-        known_blocks::remember(target.store, &layer.blob.digest, &blocks);
+        .map_err(not_written)?;
+    let diff_id = DiffId::new(sink.hasher.finish());
+    let (spool, blocks) = sink.compressor.finish_with_blocks().map_err(not_written)?;
+    Ok(WrittenLayer {
+        layer: publish(spool, diff_id, target.store, target.lease)?,
+        size,
+        blocks,
+        states: sink.states,
+    })
+}
+
+fn not_written(source: io::Error) -> StepError {
+    StepError::io("cannot write the layer", source)
+}
+
+impl LayerTarget<'_> {
+    fn spool(&self) -> Result<Spool, StepError> {
+        let spool = self.store.blobs().spool();
+        spool.map_err(|error| not_written(io::Error::other(error)))
     }
-    Ok(WrittenLayer { layer, size })
 }
 
 fn publish(
@@ -184,65 +210,45 @@ fn publish(
     })
 }
 
-/// Writes one entry; how many bytes its content has.
+/// Writes the entries from the one numbered `first` on; the sum of the sizes of all.
+fn append_all<W: Write>(
+    tar: &mut TarWriter<W>,
+    entries: &[(Vec<u8>, LayerEntry)],
+    first: usize,
+    times: Times,
+    digests: &mut Digests<'_>,
+) -> Result<u64, StepError> {
+    let mut headers = Headers::new(times);
+    let mut size = 0;
+    for (number, (path, entry)) in entries.iter().enumerate() {
+        let Some(header) = headers.of(path, entry) else {
+            continue;
+        };
+        size += header.entry.size_bytes;
+        if number >= first {
+            append(tar, path, entry, header, digests)?;
+        }
+    }
+    Ok(size)
+}
+
 fn append<W: Write>(
     tar: &mut TarWriter<W>,
     path: &[u8],
     entry: &LayerEntry,
-    times: Times,
-    first_names: &mut HashMap<u64, Vec<u8>>,
+    mut header: Header,
     digests: &mut Digests<'_>,
-) -> Result<u64, StepError> {
-    let node = &entry.node;
-    let mut header = Entry {
-        name: path.to_vec(),
-        mode: node.mode,
-        user_id: node.user,
-        group_id: node.group,
-        modified: times.of(node),
-        device: node.device,
-        link_target: node.target.clone(),
-        size_bytes: node.size,
-        ..Entry::default()
-    };
-    header.kind = match node.kind {
-        NodeKind::File => EntryKind::File,
-        NodeKind::Directory => EntryKind::Directory,
-        NodeKind::Symlink => EntryKind::Symlink,
-        NodeKind::Fifo => EntryKind::Fifo,
-        NodeKind::CharacterDevice => EntryKind::CharacterDevice,
-        NodeKind::BlockDevice => EntryKind::BlockDevice,
-        // no archive can hold one
-        NodeKind::Socket => return Ok(0),
-    };
-    if node.is_directory() {
-        header.name.push(b'/');
-    }
+) -> Result<(), StepError> {
     let failed = |source| StepError::io(shown(path), source);
-    if let Some(first) = entry.link.and_then(|link| first_names.get(&link)) {
-        header.kind = EntryKind::HardLink;
-        header.link_target.clone_from(first);
-        header.size_bytes = 0;
-        tar.append_bytes(&header, b"").map_err(failed)?;
-        return Ok(0);
-    }
-    if let Some(link) = entry.link {
-        first_names.insert(link, path.to_vec());
-    }
-    let Content::Tree { tree, path: source } = &entry.content else {
-        tar.append_bytes(&header, b"").map_err(failed)?;
-        return Ok(0);
+    let content = Some(&entry.content).filter(|_| header.has_content);
+    let Some(Content::Tree { tree, path: source }) = content else {
+        return tar.append_bytes(&header.entry, b"").map_err(failed);
     };
     let opened = tree.open(source)?;
-    if let Some(value) = &opened.capability {
-        header.xattrs.push(Xattr {
-            name: b"security.capability".to_vec(),
-            value: value.clone(),
-        });
-    }
+    header.put_capability(opened.capability.as_deref());
     let mut content = Hashing::new(opened.content);
     let changed = || StepError::Changed { path: shown(path) };
-    match tar.append(&header, &mut content) {
+    match tar.append(&header.entry, &mut content) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
         written => written.map_err(failed)?,
     }
@@ -252,36 +258,105 @@ fn append<W: Write>(
         digest: content.digest(),
         capability: opened.capability,
     };
-    let differs = |known: FileDigest| known.digest != found.digest;
-    if is_longer || digests.known(node).is_some_and(differs) {
+    let differs = |known: FileDigest| known != found;
+    if is_longer || digests.known(&entry.node).is_some_and(differs) {
         return Err(changed());
     }
-    digests.learn(node, &found);
-    Ok(node.size)
+    digests.learn(&entry.node, &found);
+    Ok(())
 }
 
 fn shown(path: &[u8]) -> String {
     format!("/{}", String::from_utf8_lossy(path))
 }
 
-/// Hashes what is written, as long as the build is not given up.
-pub(super) struct HashingWriter<'a, W> {
+/// Takes an archive: hashes and compresses it, as long as the build is not given up.
+pub(super) struct LayerSink<'a> {
     hasher: Hasher,
-    inner: W,
+    compressor: Compressor<Spool>,
     cancellation: &'a Cancellation,
+    /// How much of the archive is behind, what was taken over included.
+    position: u64,
+    states: Vec<HasherState>,
+    /// So much comes again that was taken over.
+    repeated: u64,
 }
 
-impl<W: Write> Write for HashingWriter<'_, W> {
+impl<'a> LayerSink<'a> {
+    fn new(compressor: Compressor<Spool>, cancellation: &'a Cancellation) -> Self {
+        Self {
+            hasher: Hasher::new(Algorithm::Sha256),
+            compressor,
+            cancellation,
+            position: 0,
+            states: Vec::new(),
+            repeated: 0,
+        }
+    }
+
+    /// One that has what an earlier archive begins with, up to `common`; with the number of the entry that must be written first.
+    fn continuing(
+        known: &Arc<KnownBlocks>,
+        common: Option<(usize, &Boundary)>,
+        target: LayerTarget<'a>,
+    ) -> Result<(Self, usize), StepError> {
+        let blocks: Arc<dyn DeflatedBlocks> = Arc::<KnownBlocks>::clone(known);
+        let start = || {
+            let spool = target.spool()?;
+            let compressor =
+                Compressor::gzip_from_known(spool, GZIP_LEVEL, target.threads, &blocks);
+            let compressor = compressor.map_err(not_written)?;
+            Ok::<_, StepError>(Self::new(compressor, target.cancellation))
+        };
+        let mut sink = start()?;
+        let Some((count, end)) = common else {
+            return Ok((sink, 0));
+        };
+        let taken = known.take_over(count, &mut sink.compressor);
+        let Some((hasher, states)) = taken.map_err(not_written)? else {
+            return Ok((start()?, 0));
+        };
+        sink.hasher = hasher;
+        sink.states = states;
+        sink.position = count as u64 * BLOCK_BYTES;
+        sink.repeated = end.offset + DICTIONARY_BYTES;
+        Ok((sink, end.entry))
+    }
+
+    /// What comes again: the end of it is what deflate must have seen.
+    fn repeat(&mut self, bytes: &[u8]) -> usize {
+        let before = self.repeated.saturating_sub(DICTIONARY_BYTES);
+        let limit = if before > 0 { before } else { self.repeated };
+        let count = limit.min(bytes.len() as u64);
+        self.repeated -= count;
+        let count = usize::try_from(count).unwrap_or(bytes.len());
+        if before == 0 {
+            self.compressor
+                .precede(bytes.get(..count).unwrap_or_default());
+        }
+        count
+    }
+}
+
+impl Write for LayerSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.cancellation.is_canceled() {
             return Err(io::Error::other("the build was given up"));
         }
-        let count = self.inner.write(bytes)?;
+        if self.repeated > 0 {
+            return Ok(self.repeat(bytes));
+        }
+        // it never takes more than what is left of its block
+        let count = self.compressor.write(bytes)?;
         self.hasher.update(bytes.get(..count).unwrap_or_default());
+        self.position += count as u64;
+        if self.position.is_multiple_of(BLOCK_BYTES) {
+            self.states.push(self.hasher.save());
+        }
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        self.compressor.flush()
     }
 }

@@ -83,16 +83,16 @@ pub fn read_archive(
         };
         let mut node = node_of(&entry, kind);
         let is_file = entry.kind == EntryKind::File;
+        let capability = capability_of(&entry);
         let begin = offset;
         if is_file {
             let (length, digest) = spooled(&mut reader, &entry, &mut scratch)?;
             offset += length;
             node.size = length;
-            node.digest = Some(digest);
+            node.digest = Some(digest).filter(|_| capability.is_none());
         }
         let is_link = entry.kind == EntryKind::HardLink;
         let link = is_link.then(|| clean(&entry.link_target));
-        let capability = capability_of(&entry);
         found.push((path, node, is_file.then_some(begin), link, capability));
     }
     let file = SharedFile::new(scratch.reopen()?, scratch);

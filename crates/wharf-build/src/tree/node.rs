@@ -50,7 +50,7 @@ pub struct Node {
     pub names: u64,
     /// What tells whether it is the same and unchanged; only of files on a disk.
     pub identity: Option<FileIdentity>,
-    /// The digest of its content, if the tree knows it.
+    /// The digest of its content, if the tree knows it, and that is all that it holds: of a file with an attribute it is none.
     pub digest: Option<Digest>,
 }
 

@@ -79,6 +79,15 @@ impl Project {
         output.text().trim().to_owned()
     }
 
+    /// The digest of the image's manifest: of its archives, too.
+    pub(crate) fn manifest(&self, arguments: &[&str]) -> Value {
+        let place = self.sandbox.work().join("metadata");
+        let place_option = format!("--metadata-file={}", place.display());
+        self.build(&[&[place_option.as_str()], arguments].concat());
+        let mut metadata: Value = serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap();
+        metadata["containerimage.digest"].take()
+    }
+
     /// What the build comes to, as lines of mode, owner, path, and target or content.
     pub(crate) fn files(&self, arguments: &[&str]) -> Vec<String> {
         let output = [&["build", "--output=-"][..], arguments, &["context"]].concat();

@@ -10,6 +10,7 @@ mod bad_luck;
 mod cache_mounts;
 mod caching;
 mod contexts;
+mod continued;
 mod copying;
 mod corpus;
 mod elsewhere;
