@@ -1,17 +1,11 @@
 //! Images as an ordinary user has them: pulled without being root, mounted inside `wharf unshare`.
 
-use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::Path;
-
 use testkit::{
-    Dialect, ImageBuilder, LayerCompression, ProgramCommand, Sandbox, TarBuilder, TestRegistry,
-    skip,
+    Dialect, ImageBuilder, LayerCompression, OrdinaryUser, ProgramCommand, Sandbox, TarBuilder,
+    TestRegistry, skip,
 };
 
 use crate::fixture::{rich_image, sparse_layer};
-
-/// `nobody` everywhere.
-const NOBODY: u32 = 65_534;
 
 /// A sandbox whose owner is an ordinary user, and the binary in it, since the folder of a build may be closed to others.
 fn ordinary_sandbox() -> Sandbox {
@@ -19,40 +13,14 @@ fn ordinary_sandbox() -> Sandbox {
     let binary = sandbox.path().join("wharf");
     std::fs::copy(sandbox.wharf_binary(), &binary).unwrap();
     let sandbox = sandbox.with_binary(&binary);
-    if rustix::process::geteuid().is_root() {
-        give_away(sandbox.path());
-    }
+    OrdinaryUser::with_one_id().own(sandbox.path());
     sandbox
-}
-
-fn give_away(path: &Path) {
-    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    if path.is_dir() {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
-        for entry in std::fs::read_dir(path).unwrap() {
-            give_away(&entry.unwrap().path());
-        }
-    }
 }
 
 /// `wharf` as an ordinary user: as `nobody` where the tests run as root.
 fn wharf(sandbox: &Sandbox, arguments: &[&str]) -> ProgramCommand {
-    if !rustix::process::geteuid().is_root() {
-        return sandbox.wharf(arguments);
-    }
-    let id = NOBODY.to_string();
-    let setpriv = sandbox.program("setpriv");
-    setpriv
-        .args([
-            "--reuid",
-            &id,
-            "--regid",
-            &id,
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--",
-        ])
-        .arg(sandbox.wharf_binary())
+    let user = OrdinaryUser::with_one_id();
+    user.program(sandbox, sandbox.wharf_binary())
         .args(arguments)
 }
 

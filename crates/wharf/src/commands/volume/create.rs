@@ -15,19 +15,11 @@ const OPTIONS: Flag = Flag::list("opt", "Set driver specific options (default ma
     .letter('o')
     .takes("map");
 
-const AVAILABILITY: Flag = of_swarms("availability");
-const GROUP: Flag = of_swarms("group");
-const LIMIT_BYTES: Flag = of_swarms("limit-bytes");
-const REQUIRED_BYTES: Flag = of_swarms("required-bytes");
-const SCOPE: Flag = of_swarms("scope");
-const SECRET: Flag = of_swarms("secret");
-const SHARING: Flag = of_swarms("sharing");
-const TOPOLOGY_PREFERRED: Flag = of_swarms("topology-preferred");
-const TOPOLOGY_REQUIRED: Flag = of_swarms("topology-required");
-const TYPE: Flag = of_swarms("type");
+/// What Docker's flags for volumes of swarms have for a text here, which no help shows.
+const OF_SWARMS: &str = "Of cluster volumes";
 
 const fn of_swarms(name: &'static str) -> Flag {
-    Flag::text(name, "Of cluster volumes").hidden()
+    Flag::text(name, OF_SWARMS).hidden()
 }
 
 pub(crate) const COMMAND: Command = Command {
@@ -39,17 +31,16 @@ pub(crate) const COMMAND: Command = Command {
         LABEL,
         NAME,
         OPTIONS,
-        // Docker's for volumes of swarms, which no help shows here.
-        AVAILABILITY,
-        GROUP,
-        LIMIT_BYTES,
-        REQUIRED_BYTES,
-        SCOPE,
-        SECRET,
-        SHARING,
-        TOPOLOGY_PREFERRED,
-        TOPOLOGY_REQUIRED,
-        TYPE,
+        of_swarms("availability"),
+        of_swarms("group"),
+        of_swarms("limit-bytes"),
+        of_swarms("required-bytes"),
+        of_swarms("scope"),
+        of_swarms("secret"),
+        of_swarms("sharing"),
+        of_swarms("topology-preferred"),
+        of_swarms("topology-required"),
+        of_swarms("type"),
     ],
     positionals: Positionals::AtMost(1),
     run: Run::Local(run),
@@ -57,18 +48,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, matches: &Matches) -> anyhow::Result<ExitCode> {
-    for flag in &[
-        AVAILABILITY,
-        GROUP,
-        LIMIT_BYTES,
-        REQUIRED_BYTES,
-        SCOPE,
-        SECRET,
-        SHARING,
-        TOPOLOGY_PREFERRED,
-        TOPOLOGY_REQUIRED,
-        TYPE,
-    ] {
+    let of_swarms = COMMAND.flags.iter().filter(|flag| flag.usage == OF_SWARMS);
+    for flag in of_swarms {
         anyhow::ensure!(
             !matches.is_given(flag),
             "--{} is not supported: there are no swarms, volumes are folders of this machine",
