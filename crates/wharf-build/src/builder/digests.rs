@@ -72,6 +72,12 @@ impl<'a> Digests<'a> {
         self.known.get(node.identity.as_ref()?).cloned()
     }
 
+    /// The same, if its times tell whether it is changed from now on.
+    pub(super) fn settled(&self, node: &Node) -> Option<FileDigest> {
+        let file = node.identity.filter(|file| self.is_settled(file))?;
+        self.known.get(&file).cloned()
+    }
+
     /// The digest of a file, which is read if nobody knows it.
     pub(super) fn of(
         &mut self,

@@ -1,15 +1,15 @@
 //! Writes a layer: files stream once into the tar, which is hashed and compressed on its way to the store.
 
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use wharf_blobs::Spool;
 use wharf_images::{FileDigest, ImageStore, Lease};
-use wharf_layers::{Compressor, DeflatedBlock, DeflatedBlocks, TarWriter};
+use wharf_layers::{Compressor, DeflatedBlock, DeflatedBlocks, Entry, TarWriter};
 use wharf_oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, HasherState, MediaType};
 
-use super::boundaries::{Boundary, Header, Headers, boundaries};
+use super::block_keys::{BlockKeys, Header, Headers};
 use super::cancellation::Cancellation;
 use super::digests::{Digests, Hashing};
 use super::error::StepError;
@@ -102,7 +102,7 @@ pub(super) struct WrittenLayer {
     pub(super) layer: LayerRef,
     /// The sum of its files' sizes.
     pub(super) size: u64,
-    /// The blocks of its archive, if they are to be remembered.
+    /// The blocks of its archive.
     blocks: Vec<DeflatedBlock>,
     /// What the diff ID's hasher had seen at the end of each block.
     states: Vec<HasherState>,
@@ -119,24 +119,28 @@ pub(super) fn write_layer(
     let Blocks::Remembered { similar } = target.blocks else {
         return write_tar(target, |tar| append_all(tar, entries, 0, times, digests));
     };
-    let known = KnownBlocks::of(target.store, similar.as_ref());
-    let mut ends = None;
-    if !known.is_empty() {
-        ends = Some(boundaries(entries, times, digests).map_err(not_written)?);
+    let mut known = KnownBlocks::of(target.store, similar.as_ref());
+    let mut keys = None;
+    if let Some(known) = &mut known {
+        let found = BlockKeys::of(entries, times, digests).map_err(not_written)?;
+        known.retain(&found.keys);
+        keys = Some(found);
     }
-    let common = known.common(ends.as_deref().unwrap_or_default());
-    let (sink, first) = LayerSink::continuing(&known, common, target)?;
+    let (sink, first) = match (known, &keys) {
+        (Some(known), Some(keys)) => LayerSink::continuing(known, keys, target)?,
+        _ => (LayerSink::new(target)?, 0),
+    };
     let written = write_into(sink, target, |tar| {
         append_all(tar, entries, first, times, digests)
     })?;
     if written.blocks.len() > 1 {
-        let ends = match ends {
-            Some(ends) => ends,
+        let keys = match keys {
+            Some(keys) => keys,
             // what was unknown has been read now
-            None => boundaries(entries, times, digests).map_err(not_written)?,
+            None => BlockKeys::of(entries, times, digests).map_err(not_written)?,
         };
         let blob = &written.layer.blob.digest;
-        known_blocks::remember(target.store, blob, &written.blocks, &written.states, &ends);
+        known_blocks::remember(target.store, blob, &keys, &written.blocks, &written.states);
     }
     Ok(written)
 }
@@ -149,9 +153,7 @@ pub(super) fn write_tar(
     target: LayerTarget<'_>,
     fill: impl FnOnce(&mut LayerTar<'_>) -> Result<u64, StepError>,
 ) -> Result<WrittenLayer, StepError> {
-    let compressor = Compressor::gzip(target.spool()?, GZIP_LEVEL, target.threads);
-    let sink = LayerSink::new(compressor.map_err(not_written)?, target.cancellation);
-    write_into(sink, target, fill)
+    write_into(LayerSink::new(target)?, target, fill)
 }
 
 fn write_into<'a>(
@@ -246,24 +248,45 @@ fn append<W: Write>(
     };
     let opened = tree.open(source)?;
     header.put_capability(opened.capability.as_deref());
-    let mut content = Hashing::new(opened.content);
     let changed = || StepError::Changed { path: shown(path) };
-    match tar.append(&header.entry, &mut content) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
-        written => written.map_err(failed)?,
+    let mut content = opened.content;
+    // Whoever changes it while it is read changes its times.
+    if let Some(known) = digests.settled(&entry.node) {
+        copy(tar, &header.entry, path, &mut content)?;
+        let is_same = content.identity() == entry.node.identity;
+        let is_known = known.capability == opened.capability;
+        return (is_same && is_known).then_some(()).ok_or_else(changed);
     }
-    let mut more = [0; 1];
-    let is_longer = content.read(&mut more).map_err(failed)? > 0;
+    let mut content = Hashing::new(content);
+    copy(tar, &header.entry, path, &mut content)?;
     let found = FileDigest {
         digest: content.digest(),
         capability: opened.capability,
     };
     let differs = |known: FileDigest| known != found;
-    if is_longer || digests.known(&entry.node).is_some_and(differs) {
+    if digests.known(&entry.node).is_some_and(differs) {
         return Err(changed());
     }
     digests.learn(&entry.node, &found);
     Ok(())
+}
+
+/// Writes an entry with what the file holds, which must be as long as was said.
+fn copy<W: Write>(
+    tar: &mut TarWriter<W>,
+    entry: &Entry,
+    path: &[u8],
+    content: &mut impl Read,
+) -> Result<(), StepError> {
+    let failed = |source| StepError::io(shown(path), source);
+    let changed = || StepError::Changed { path: shown(path) };
+    match tar.append(entry, &mut *content) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
+        written => written.map_err(failed)?,
+    }
+    let mut more = [0; 1];
+    let is_longer = content.read(&mut more).map_err(failed)? > 0;
+    (!is_longer).then_some(()).ok_or_else(changed)
 }
 
 fn shown(path: &[u8]) -> String {
@@ -283,44 +306,53 @@ pub(super) struct LayerSink<'a> {
 }
 
 impl<'a> LayerSink<'a> {
-    fn new(compressor: Compressor<Spool>, cancellation: &'a Cancellation) -> Self {
-        Self {
+    fn new(target: LayerTarget<'a>) -> Result<Self, StepError> {
+        Self::with(target, None)
+    }
+
+    fn with(
+        target: LayerTarget<'a>,
+        known: Option<&Arc<dyn DeflatedBlocks>>,
+    ) -> Result<Self, StepError> {
+        let (spool, threads) = (target.spool()?, target.threads);
+        let compressor = match known {
+            None => Compressor::gzip(spool, GZIP_LEVEL, threads),
+            Some(known) => Compressor::gzip_from_known(spool, GZIP_LEVEL, threads, known),
+        };
+        Ok(Self {
             hasher: Hasher::new(Algorithm::Sha256),
-            compressor,
-            cancellation,
+            compressor: compressor.map_err(not_written)?,
+            cancellation: target.cancellation,
             position: 0,
             states: Vec::new(),
             repeated: 0,
-        }
+        })
     }
 
-    /// One that has what an earlier archive begins with, up to `common`; with the number of the entry that must be written first.
+    /// One that has the first of the known blocks already; with the number of the entry that must be written first.
     fn continuing(
-        known: &Arc<KnownBlocks>,
-        common: Option<(usize, &Boundary)>,
+        known: KnownBlocks,
+        keys: &BlockKeys,
         target: LayerTarget<'a>,
     ) -> Result<(Self, usize), StepError> {
-        let blocks: Arc<dyn DeflatedBlocks> = Arc::<KnownBlocks>::clone(known);
-        let start = || {
-            let spool = target.spool()?;
-            let compressor =
-                Compressor::gzip_from_known(spool, GZIP_LEVEL, target.threads, &blocks);
-            let compressor = compressor.map_err(not_written)?;
-            Ok::<_, StepError>(Self::new(compressor, target.cancellation))
-        };
-        let mut sink = start()?;
-        let Some((count, end)) = common else {
+        let known = Arc::new(known);
+        let blocks: Arc<dyn DeflatedBlocks> = Arc::<KnownBlocks>::clone(&known);
+        let mut sink = Self::with(target, Some(&blocks))?;
+        let count = known.first();
+        let Some(start) = keys.starts.get(count).filter(|_| count > 0) else {
             return Ok((sink, 0));
         };
-        let taken = known.take_over(count, &mut sink.compressor);
-        let Some((hasher, states)) = taken.map_err(not_written)? else {
-            return Ok((start()?, 0));
+        let states = known.take_over(count, &mut sink.compressor);
+        let states = states.map_err(not_written)?.unwrap_or_default();
+        let last = states.last();
+        let Some(hasher) = last.and_then(|last| Hasher::resume(Algorithm::Sha256, last)) else {
+            return Ok((Self::with(target, Some(&blocks))?, 0));
         };
         sink.hasher = hasher;
         sink.states = states;
         sink.position = count as u64 * BLOCK_BYTES;
-        sink.repeated = end.offset + DICTIONARY_BYTES;
-        Ok((sink, end.entry))
+        sink.repeated = start.offset + DICTIONARY_BYTES;
+        Ok((sink, start.entry))
     }
 
     /// What comes again: the end of it is what deflate must have seen.

@@ -3,7 +3,7 @@
 //! A layer is written in one go: files stream into the tar, which is hashed and compressed on its way to the store. Nothing is
 //! mounted; what a stage holds is read from the trees of its layers.
 
-mod boundaries;
+mod block_keys;
 mod cancellation;
 mod copy_step;
 mod digests;

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use wharf_images::FileIdentity;
 use wharf_layers::{Device, Timestamp};
 
-use super::node::{FileTree, Lookup, Node, NodeKind, Opened, TreeError};
+use super::node::{FileTree, Lookup, Node, NodeKind, Opened, OpenedContent, TreeError};
 use super::path::{base_name, join, parent};
 use crate::ignore::{ParentMatches, PatternMatcher};
 
@@ -290,7 +290,7 @@ pub(super) fn opened(file: File) -> Result<Opened, Errno> {
         Err(error) => return Err(error),
     };
     Ok(Opened {
-        content: Box::new(file),
+        content: OpenedContent::Disk(file),
         capability,
     })
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::node::{FileTree, Lookup, Node, Opened, TreeError};
+use super::node::{FileTree, Lookup, Node, Opened, OpenedContent, TreeError};
 use super::path::parent;
 
 /// A file in which others lie one behind the other. It is deleted with its last user.
@@ -168,7 +168,7 @@ impl FileTree for MemoryTree {
             }
         };
         Ok(Opened {
-            content,
+            content: OpenedContent::Other(content),
             capability: self.capabilities.get(path).cloned(),
         })
     }

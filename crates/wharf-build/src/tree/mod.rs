@@ -14,5 +14,5 @@ pub use folder::{FolderTree, Modes};
 pub use layers::{KnownLayers, LayersTree};
 pub use listing::LayerListing;
 pub use memory::{MemoryTree, SharedFile};
-pub use node::{FileTree, Lookup, Node, NodeKind, Opened, TreeError};
+pub use node::{FileTree, Lookup, Node, NodeKind, Opened, OpenedContent, TreeError};
 pub use path::{MAXIMUM_LINKS, base_name, clean, join, parent, resolve};

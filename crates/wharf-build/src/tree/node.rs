@@ -1,6 +1,7 @@
 //! What a tree says of a file.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -89,16 +90,44 @@ impl Node {
 }
 
 /// The content of a file.
+#[derive(Debug)]
 pub struct Opened {
     /// Its bytes.
-    pub content: Box<dyn Read + Send>,
+    pub content: OpenedContent,
     /// Its attribute `security.capability`.
     pub capability: Option<Vec<u8>>,
 }
 
-impl fmt::Debug for Opened {
+/// Where a file's bytes come from.
+pub enum OpenedContent {
+    /// A file on a disk.
+    Disk(File),
+    /// Anything else.
+    Other(Box<dyn Read + Send>),
+}
+
+impl OpenedContent {
+    /// What tells now whether it is still the same and unchanged; only of files on a disk.
+    pub fn identity(&self) -> Option<FileIdentity> {
+        match self {
+            Self::Disk(file) => super::folder::described(&rustix::fs::fstat(file).ok()?).identity,
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl Read for OpenedContent {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Disk(file) => file.read(buffer),
+            Self::Other(content) => content.read(buffer),
+        }
+    }
+}
+
+impl fmt::Debug for OpenedContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").finish_non_exhaustive()
+        f.debug_struct("OpenedContent").finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is said of a result whose files are exported: statements about each of them, as files beside them (`BuildKit`, local and tar
 //! exporters).
 
-use std::io;
+use std::io::{self, Read as _};
 
 use serde_json::{Value, json};
 use wharf_build::tree::NodeKind;

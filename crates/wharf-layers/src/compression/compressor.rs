@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
-use wharf_oci::{Algorithm, Digest, Hasher};
 
 /// Blocks of 1 MiB lose less than a thousandth to their ends.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -25,17 +24,16 @@ const BLOCKS_AHEAD: usize = 2;
 /// No flags, no time, no extra flags, made by an unknown system: nothing that could differ.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Blocks that were deflated before, by what they were deflated from.
+/// Blocks that were deflated before.
 pub trait DeflatedBlocks: Send + Sync {
-    /// The deflated form of the block with this key, if it is known and whole.
-    fn find(&self, key: &Digest) -> Option<Vec<u8>>;
+    /// The deflated form of the block with this number, with its bytes, if it is known and whole. It must have been deflated at
+    /// the same level from the same block, with the same before it, as the last one if it is the last here.
+    fn find(&self, number: usize) -> Option<(DeflatedBlock, Vec<u8>)>;
 }
 
 /// One deflated block of a stream: where it lies follows from the lengths of those before it, from [`Compressor::HEADER_BYTES`] on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeflatedBlock {
-    /// Over everything that it was deflated from: the block, what is before it, the level, whether it is the last.
-    pub key: Digest,
     /// How many bytes it has.
     pub length: u32,
     /// CRC-32 of its bytes.
@@ -65,6 +63,7 @@ pub struct Compressor<W: Write> {
     crc: crc32fast::Hasher,
     length: u64,
     blocks: Vec<DeflatedBlock>,
+    submitted: usize,
     deflating: Deflating,
     threads: usize,
     // From the second block on: what is one block needs no other thread.
@@ -103,6 +102,7 @@ impl<W: Write> Compressor<W> {
     pub fn take_over(&mut self, block: DeflatedBlock, bytes: &[u8]) -> io::Result<()> {
         self.count(block.plain_check, Self::BLOCK_BYTES);
         self.blocks.push(block);
+        self.submitted += 1;
         self.target.write_all(bytes)
     }
 
@@ -132,6 +132,7 @@ impl<W: Write> Compressor<W> {
             crc: crc32fast::Hasher::new(),
             length: 0,
             blocks: Vec::new(),
+            submitted: 0,
             deflating,
             threads,
             workers: None,
@@ -143,7 +144,7 @@ impl<W: Write> Compressor<W> {
         self.finish_with_blocks().map(|(target, _)| target)
     }
 
-    /// As [`Compressor::finish`], with the blocks in their order; none if nobody gave known ones.
+    /// As [`Compressor::finish`], with the blocks in their order.
     pub fn finish_with_blocks(mut self) -> io::Result<(W, Vec<DeflatedBlock>)> {
         self.submit(true)?;
         while !self.pending.is_empty() {
@@ -166,11 +167,13 @@ impl<W: Write> Compressor<W> {
         let next_block = Vec::with_capacity(if is_last { 0 } else { BLOCK_BYTES });
         let (sender, receiver) = sync_channel(1);
         let job = Job {
+            number: self.submitted,
             block: std::mem::replace(&mut self.block, next_block),
             dictionary: std::mem::replace(&mut self.dictionary, next_dictionary),
             is_last,
             result: sender,
         };
+        self.submitted += 1;
         self.pending.push_back(receiver);
         let workers = match self.workers.take() {
             None if is_last => {
@@ -188,8 +191,8 @@ impl<W: Write> Compressor<W> {
             return Ok(());
         };
         let deflated = receiver.recv().map_err(|_gone| worker_gone())??;
-        self.count(deflated.crc, deflated.length);
-        self.blocks.extend(deflated.block);
+        self.count(deflated.block.plain_check, deflated.plain_bytes);
+        self.blocks.push(deflated.block);
         self.target.write_all(&deflated.bytes)
     }
 
@@ -230,6 +233,7 @@ impl<W: Write> fmt::Debug for Compressor<W> {
 }
 
 struct Job {
+    number: usize,
     block: Vec<u8>,
     dictionary: Vec<u8>,
     is_last: bool,
@@ -238,9 +242,8 @@ struct Job {
 
 struct Deflated {
     bytes: Vec<u8>,
-    crc: u32,
-    length: u64,
-    block: Option<DeflatedBlock>,
+    block: DeflatedBlock,
+    plain_bytes: u64,
 }
 
 /// How blocks are deflated.
@@ -252,12 +255,33 @@ struct Deflating {
 
 impl Deflating {
     fn work(&self, job: &Job) {
-        let result = match &self.known {
-            Some(known) => known_or_deflated(self.level, job, known.as_ref()),
-            None => deflate_block(self.level, job),
-        };
+        let result = self.known_or_deflated(job);
         // A compressor that was dropped wants no result.
         let _nobody_may_want_it = job.result.send(result);
+    }
+
+    fn known_or_deflated(&self, job: &Job) -> io::Result<Deflated> {
+        let plain_check = crc_of(&job.block);
+        let plain_bytes = job.block.len() as u64;
+        let known = self.known.as_ref().and_then(|known| known.find(job.number));
+        if let Some((block, bytes)) = known.filter(|(block, _)| block.plain_check == plain_check) {
+            return Ok(Deflated {
+                bytes,
+                block,
+                plain_bytes,
+            });
+        }
+        let bytes = deflate_block(self.level, job)?;
+        let block = DeflatedBlock {
+            length: u32::try_from(bytes.len()).map_err(io::Error::other)?,
+            check: crc_of(&bytes),
+            plain_check,
+        };
+        Ok(Deflated {
+            bytes,
+            block,
+            plain_bytes,
+        })
     }
 }
 
@@ -311,37 +335,7 @@ fn work(queue: &Mutex<Receiver<Job>>, deflating: &Deflating) {
     }
 }
 
-fn known_or_deflated(level: u32, job: &Job, known: &dyn DeflatedBlocks) -> io::Result<Deflated> {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    hasher.update(&level.to_le_bytes());
-    hasher.update(&[u8::from(job.is_last)]);
-    hasher.update(&(job.dictionary.len() as u64).to_le_bytes());
-    hasher.update(&job.dictionary);
-    hasher.update(&job.block);
-    let key = hasher.finish();
-    let mut deflated = match known.find(&key) {
-        Some(bytes) => found_block(job, bytes),
-        None => deflate_block(level, job)?,
-    };
-    deflated.block = Some(DeflatedBlock {
-        key,
-        length: u32::try_from(deflated.bytes.len()).map_err(io::Error::other)?,
-        check: crc_of(&deflated.bytes),
-        plain_check: deflated.crc,
-    });
-    Ok(deflated)
-}
-
-fn found_block(job: &Job, bytes: Vec<u8>) -> Deflated {
-    Deflated {
-        bytes,
-        crc: crc_of(&job.block),
-        length: job.block.len() as u64,
-        block: None,
-    }
-}
-
-fn deflate_block(level: u32, job: &Job) -> io::Result<Deflated> {
+fn deflate_block(level: u32, job: &Job) -> io::Result<Vec<u8>> {
     // Not one that is reset: zlib-rs keeps something of the block before, and then the bytes depend on which thread had which block.
     let mut deflate = Compress::new(Compression::new(level), false);
     if !job.dictionary.is_empty() {
@@ -370,7 +364,7 @@ fn deflate_block(level: u32, job: &Job) -> io::Result<Deflated> {
         }
         bytes.reserve(BLOCK_BYTES / 4);
     }
-    Ok(found_block(job, bytes))
+    Ok(bytes)
 }
 
 fn crc_of(bytes: &[u8]) -> u32 {

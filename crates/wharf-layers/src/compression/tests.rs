@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
-use wharf_oci::Digest;
 
 use crate::{
     Compression, Compressor, Decompressor, DeflatedBlock, DeflatedBlocks, LimitExceeded, Limits,
@@ -281,18 +280,18 @@ struct Earlier {
 }
 
 impl DeflatedBlocks for Earlier {
-    fn find(&self, key: &Digest) -> Option<Vec<u8>> {
-        let mut offset = usize::try_from(Compressor::<Vec<u8>>::HEADER_BYTES).unwrap();
-        for block in &self.blocks {
-            let end = offset + usize::try_from(block.length).unwrap();
-            let bytes = &self.stream[offset..end];
-            if block.key == *key && block.has(bytes) {
-                self.taken.fetch_add(1, Ordering::SeqCst);
-                return Some(bytes.to_vec());
-            }
-            offset = end;
+    fn find(&self, number: usize) -> Option<(DeflatedBlock, Vec<u8>)> {
+        let block = self.blocks.get(number)?;
+        let before = self.blocks.iter().take(number);
+        let offset = before.map(|block| u64::from(block.length)).sum::<u64>();
+        let offset = usize::try_from(Compressor::<Vec<u8>>::HEADER_BYTES + offset).unwrap();
+        let end = offset + usize::try_from(block.length).unwrap();
+        let bytes = self.stream[offset..end].to_vec();
+        if !block.has(&bytes) {
+            return None;
         }
-        None
+        self.taken.fetch_add(1, Ordering::SeqCst);
+        Some((block.clone(), bytes))
     }
 }
 
@@ -359,7 +358,6 @@ fn known_blocks_give_the_same_bytes() {
     let known = earlier(stream.clone(), blocks.clone());
     let (changed, again) = gzip_with(&content, &known);
     assert!(changed == gzip(&content) && changed != stream);
-    assert_eq!(known.taken.load(Ordering::SeqCst), 4);
     assert_eq!(
         (again[1] == blocks[1], again[2] == blocks[2]),
         (true, false)
@@ -369,7 +367,8 @@ fn known_blocks_give_the_same_bytes() {
     damaged[100] ^= 1;
     let known = earlier(damaged, blocks);
     assert!(gzip_with(&content, &known).0 == changed);
-    assert_eq!(known.taken.load(Ordering::SeqCst), 3);
+    // The third one was found, but is not what was deflated then.
+    assert_eq!(known.taken.load(Ordering::SeqCst), 4);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Where the blocks of a layer's archive end, and what stands before: known from what its files are, without reading them.
+//! What the blocks of a layer's archive are made of: known from what its files are, without reading them.
 //!
-//! An archive that begins with the same entries as an earlier one has the same first blocks. They need not be written again, and
-//! the files in them need not be read.
+//! A block that is made of the same entries as one of an earlier archive, at the same place, has the same bytes. As long as that is
+//! so from the beginning on, nothing need be written again, and the files need not be read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 
 use wharf_layers::{Compressor, Entry, EntryKind, Xattr, archived_bytes};
@@ -15,68 +15,108 @@ use crate::copy::{Content, LayerEntry};
 use crate::tree::NodeKind;
 
 const BLOCK_BYTES: u64 = Compressor::<Vec<u8>>::BLOCK_BYTES;
-/// What deflate sees of the block before must be there when the next one is written.
+/// What deflate sees of the block before counts for a block, too.
 const PRECEDING_BYTES: u64 = Compressor::<Vec<u8>>::DICTIONARY_BYTES;
+/// What an archive ends with.
+const END_BYTES: u64 = 1024;
 
-/// The end of a block.
-#[derive(Debug, Clone)]
-pub(super) struct Boundary {
-    /// Over all entries that begin before it, and what they hold: archives with the same mark have the same bytes up to here.
-    pub(super) mark: Digest,
-    /// In which entry the bytes begin that are needed to go on from here.
+/// The blocks of an archive, from the first on, as far as it is known what its files hold.
+#[derive(Debug, Default)]
+pub(super) struct BlockKeys {
+    /// A digest for each over what it is made of, and what deflate sees of the one before it.
+    pub(super) keys: Vec<Digest>,
+    /// Where what counts for each begins.
+    pub(super) starts: Vec<Start>,
+    /// Of those whose start is known, but not yet their end.
+    hashers: VecDeque<Hasher>,
+    /// How long the archive is so far.
+    end: u64,
+}
+
+/// A place in an archive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// The number of the entry.
     pub(super) entry: usize,
-    /// How far into that entry.
+    /// How far into it, its header included.
     pub(super) offset: u64,
 }
 
-/// The ends of an archive's blocks, from the first on, as far as it is known what the files hold.
-pub(super) fn boundaries(
-    entries: &[(Vec<u8>, LayerEntry)],
-    times: Times,
-    digests: &Digests<'_>,
-) -> io::Result<Vec<Boundary>> {
-    let mut headers = Headers::new(times);
-    let mut chain = Hasher::new(Algorithm::Sha256);
-    let mut boundaries = Vec::new();
-    let mut end = 0;
-    // the one whose bytes are needed for the next end of a block
-    let mut needed = None;
-    for (number, (path, entry)) in entries.iter().enumerate() {
-        let Some(mut header) = headers.of(path, entry) else {
-            continue;
-        };
-        if header.has_content {
-            let Some(known) = digests.known(&entry.node) else {
-                break;
+impl BlockKeys {
+    /// Those of the archive of these entries.
+    ///
+    /// # Errors
+    /// If one cannot be in an archive.
+    pub(super) fn of(
+        entries: &[(Vec<u8>, LayerEntry)],
+        times: Times,
+        digests: &Digests<'_>,
+    ) -> io::Result<Self> {
+        let mut headers = Headers::new(times);
+        let mut blocks = Self::default();
+        for (number, (path, entry)) in entries.iter().enumerate() {
+            let Some(mut header) = headers.of(path, entry) else {
+                continue;
             };
-            header.put_capability(known.capability.as_deref());
-            chain.update(known.digest.hash());
-        }
-        chain.update(&described(&header.entry));
-        let begin = end;
-        end += archived_bytes(&header.entry)?;
-        loop {
-            let block_end = (boundaries.len() as u64 + 1) * BLOCK_BYTES;
-            let from = block_end - PRECEDING_BYTES;
-            if needed.is_none() && end > from {
-                needed = Some((number, from - begin));
+            let mut content = None;
+            if header.has_content {
+                let Some(known) = digests.known(&entry.node) else {
+                    return Ok(blocks);
+                };
+                header.put_capability(known.capability.as_deref());
+                content = Some(known.digest);
             }
-            let Some((entry, offset)) = needed.filter(|_| end >= block_end) else {
-                break;
-            };
-            boundaries.push(Boundary {
-                mark: chain.clone().finish(),
-                entry,
+            let described = described(&header.entry, content.as_ref());
+            blocks.push(number, archived_bytes(&header.entry)?, &described);
+        }
+        blocks.finish();
+        Ok(blocks)
+    }
+
+    fn push(&mut self, number: usize, bytes: u64, described: &[u8]) {
+        let begin = self.end;
+        self.end += bytes;
+        for hasher in &mut self.hashers {
+            hasher.update(described);
+        }
+        loop {
+            while self.end >= (self.keys.len() as u64 + 1) * BLOCK_BYTES
+                && let Some(hasher) = self.hashers.pop_front()
+            {
+                self.keys.push(hasher.finish());
+            }
+            let next = self.starts.len() as u64 * BLOCK_BYTES;
+            let from = next.saturating_sub(PRECEDING_BYTES);
+            if from >= self.end {
+                return;
+            }
+            let offset = from - begin;
+            let mut hasher = Hasher::new(Algorithm::Sha256);
+            hasher.update(&offset.to_le_bytes());
+            hasher.update(described);
+            self.hashers.push_back(hasher);
+            self.starts.push(Start {
+                entry: number,
                 offset,
             });
-            needed = None;
         }
     }
-    Ok(boundaries)
+
+    /// What is left reaches to the end of the archive.
+    fn finish(&mut self) {
+        for mut hasher in self.hashers.drain(..) {
+            let is_last = self.end + END_BYTES <= (self.keys.len() as u64 + 1) * BLOCK_BYTES;
+            hasher.update(&[b'.', u8::from(is_last)]);
+            self.keys.push(hasher.finish());
+            if is_last {
+                return;
+            }
+        }
+    }
 }
 
-/// Everything of an entry but what it holds.
-fn described(entry: &Entry) -> Vec<u8> {
+/// Everything of an entry.
+fn described(entry: &Entry, content: Option<&Digest>) -> Vec<u8> {
     let Entry {
         name,
         kind,
@@ -114,6 +154,8 @@ fn described(entry: &Entry) -> Vec<u8> {
         bytes.extend((text.len() as u64).to_le_bytes());
         bytes.extend_from_slice(text);
     }
+    bytes.push(u8::from(content.is_some()));
+    bytes.extend_from_slice(content.map_or(&[], Digest::hash));
     bytes
 }
 
