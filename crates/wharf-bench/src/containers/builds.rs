@@ -16,6 +16,7 @@ pub(crate) mod subjects {
     pub(crate) const COLD: &str = "cold";
     pub(crate) const CACHED: &str = "cached";
     pub(crate) const CHANGED: &str = "one file changed";
+    pub(crate) const FIRST_CHANGED: &str = "the first file changed";
     pub(crate) const BOTH_STAGES: &str = "both stages";
     pub(crate) const EACH_STAGE: &str = "one after the other";
     pub(crate) const LARGE_FILE: &str = "cold";
@@ -68,11 +69,17 @@ pub(super) fn files(bench: &Bench, results: &mut CaseResults) -> Result<()> {
         results.add_usage(subjects::COLD, tool, User::Root, cold);
         let cached = build(&session, &project, None, true)?;
         results.add_usage(subjects::CACHED, tool, User::Root, cached);
-        changes += 1;
-        let content = format!("change {changes} of process {}", std::process::id());
-        project.write("folder-7/file-777", content.as_bytes())?;
-        let changed = build(&session, &project, None, true)?;
-        results.add_usage(subjects::CHANGED, tool, User::Root, changed);
+        // Names are sorted: five sixths of them come before the one, none before the other.
+        for (subject, file) in [
+            (subjects::CHANGED, "folder-7/file-777"),
+            (subjects::FIRST_CHANGED, "folder-0/file-0"),
+        ] {
+            changes += 1;
+            let content = format!("change {changes} of process {}", std::process::id());
+            project.write(file, content.as_bytes())?;
+            let changed = build(&session, &project, None, true)?;
+            results.add_usage(subject, tool, User::Root, changed);
+        }
         Ok(())
     });
     Ok(())

@@ -77,6 +77,7 @@ pub(crate) fn container_targets(results: &Results) -> String {
         (build_subjects::COLD, Tool::Buildkit, 1.0 / 4.0),
         (build_subjects::COLD, Tool::Buildah, 1.0 / 10.0),
         (build_subjects::CHANGED, Tool::Buildkit, 1.0 / 5.0),
+        (build_subjects::FIRST_CHANGED, Tool::Buildkit, 1.0 / 5.0),
     ] {
         for (quantity, name) in [(wall, "wall"), (Quantity::CpuSeconds, "CPU")] {
             let promise = format!("COPY of 20,000 files, {subject}, {name}, relative to {peer}");
