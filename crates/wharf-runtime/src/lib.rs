@@ -65,8 +65,8 @@ pub use spec::{
     NamespaceChoice, NamespaceSpec, ProcessSpec, Propagation, RootSpec, SeccompChoice, SecretBytes,
 };
 pub use state::{
-    ContainerFolder, ContainerState, FilesLock, FolderError, HealthResult, HealthState, RunLock,
-    STATE_FORMAT, Status,
+    ContainerFolder, ContainerState, FilesLock, FolderError, HealthResult, HealthState, RecordLock,
+    RunLock, STATE_FORMAT, Status,
 };
 pub use step::{StepEnding, StepOrder, StepProcess, StepUserNetwork};
 pub use step_starter::{StepStarter, start_steps};

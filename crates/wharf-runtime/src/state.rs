@@ -132,6 +132,12 @@ pub struct RunLock {
     _file: File,
 }
 
+/// The right to change what is recorded of a container: given back when it is dropped, or when the process ends.
+#[derive(Debug)]
+pub struct RecordLock {
+    _file: File,
+}
+
 /// The right to change the files of a container that nobody runs: given back when it is dropped, or when the process ends.
 #[derive(Debug)]
 pub struct FilesLock {
@@ -221,6 +227,14 @@ impl ContainerFolder {
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(io_error(&path)(error.into())),
         }
+    }
+
+    /// Takes the right to change what is recorded of the container, and waits for others who do.
+    pub fn lock_record(&self) -> Result<RecordLock, FolderError> {
+        let (file, path) = self.open_lock("record.lock")?;
+        rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
+            .map_err(|error| io_error(&path)(error.into()))?;
+        Ok(RecordLock { _file: file })
     }
 
     /// Waits until nobody changes the container's files from outside, and keeps others from it.

@@ -86,7 +86,8 @@ impl Engine {
 
     /// Gives a container another name.
     pub fn rename_container(&self, text: &str, name: &str) -> Result<(), EngineError> {
-        let mut record = self.container(text)?.record;
+        let (_lock, container) = self.locked_container(text)?;
+        let mut record = container.record;
         let name = name.strip_prefix('/').unwrap_or(name);
         if !is_name(name) {
             let text = format!(

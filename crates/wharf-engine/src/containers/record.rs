@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use wharf_images::UserKind;
 use wharf_oci::ImageId;
-use wharf_runtime::{ContainerFolder, ContainerState, FolderError};
+use wharf_runtime::{ContainerFolder, ContainerState, FolderError, RecordLock};
 use wharf_transfer::ErrorKind;
 
 use super::config::{ContainerConfig, HostConfig, MountPoint};
@@ -95,6 +95,16 @@ impl Engine {
     pub fn container(&self, text: &str) -> Result<Container, EngineError> {
         let id = self.container_id(text)?;
         self.read_container(&id)
+    }
+
+    /// The same, which nobody else changes as long as the lock is held. What of networks is locked besides is locked after it.
+    pub(super) fn locked_container(
+        &self,
+        text: &str,
+    ) -> Result<(RecordLock, Container), EngineError> {
+        let id = self.container_id(text)?;
+        let lock = self.container_folder(&id).lock_record().map_err(classify)?;
+        Ok((lock, self.read_container(&id)?))
     }
 
     /// The whole ID of the container that `text` means. A whole ID wins over a name, a name over the start of an ID (Docker's order).

@@ -83,7 +83,7 @@ impl Engine {
         text: &str,
         request: &UpdateRequest,
     ) -> Result<Vec<String>, EngineError> {
-        let container = self.container(text)?;
+        let (_lock, container) = self.locked_container(text)?;
         let mut record = container.record.clone();
         let refused = |why: String| {
             let text = format!("Cannot update container {}: {why}", container.record.id);

@@ -199,3 +199,32 @@ fn privileged_port_tells_where_ports_are_published() {
         .error_text();
     assert_eq!(refused, "Error: No public port '81' published for one\n");
 }
+
+#[test]
+fn changes_at_the_same_time_are_all_kept() {
+    let Some(containers) = Containers::new().map(Containers::imported) else {
+        return;
+    };
+    let changes = [
+        "--memory=64m",
+        "--memory-reservation=32m",
+        "--pids-limit=77",
+        "--cpu-shares=300",
+        "--restart=on-failure:3",
+        "--cpuset-cpus=0",
+    ];
+    for round in 0..5 {
+        // Whoever asks by the name may come too late.
+        let id = containers.prints(["create", "busybox"]);
+        let update = |change| containers.wharf(["update", change, &id]).spawn();
+        let mut updates: Vec<_> = changes.map(update).into();
+        let name = format!("round{round}");
+        updates.push(containers.wharf(["rename", &id, &name]).spawn());
+        for mut update in updates {
+            update.wait().unwrap();
+        }
+        let format = "{{.Name}} {{with .HostConfig}}{{.Memory}} {{.MemoryReservation}} {{.PidsLimit}} {{.CpuShares}} {{.RestartPolicy.MaximumRetryCount}} {{.CpusetCpus}}{{end}}";
+        let shown = containers.prints(["inspect", "--format", format, &id]);
+        assert_eq!(shown, format!("/{name} 67108864 33554432 77 300 3 0"));
+    }
+}

@@ -103,7 +103,8 @@ impl Engine {
         container: &str,
         config: &EndpointConfig,
     ) -> Result<(), EngineError> {
-        let Container { mut record, state } = self.container(container)?;
+        let (_lock, container) = self.locked_container(container)?;
+        let Container { mut record, state } = container;
         let mut file = self.networks_file()?;
         let network = found(&file.state, network)?.clone();
         check(&network.name, Some(&network), config)?;
@@ -207,7 +208,8 @@ impl Engine {
         container: &str,
         force: bool,
     ) -> Result<(), EngineError> {
-        let Container { mut record, state } = self.container(container)?;
+        let (_lock, container) = self.locked_container(container)?;
+        let Container { mut record, state } = container;
         let mut file = self.networks_file()?;
         let text = network;
         let network = match found(&file.state, text) {
