@@ -253,14 +253,20 @@ impl ImageStore {
         })
     }
 
-    /// What is known of these files, in their order.
+    /// Tells what is known of these files.
     pub fn file_digests(
         &self,
         files: &[FileIdentity],
-    ) -> Result<Vec<Option<FileDigest>>, RecordsError> {
-        self.shared
-            .records
-            .read(|session| files.iter().map(|file| session.file_digest(file)).collect())
+        mut known: impl FnMut(&FileIdentity, FileDigest),
+    ) -> Result<(), RecordsError> {
+        self.shared.records.read(|session| {
+            for file in files {
+                if let Some(found) = session.file_digest(file)? {
+                    known(file, found);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Remembers what files hold. When that becomes too much everything is forgotten, and what is still asked for is learned again:
@@ -432,8 +438,9 @@ mod tests {
         let store = ImageStore::open(root.path(), options).unwrap();
         let known = |inodes: std::ops::Range<u64>| {
             let files: Vec<FileIdentity> = inodes.map(|inode| file(inode).0).collect();
-            let found = store.file_digests(&files).unwrap();
-            found.iter().flatten().count()
+            let mut count = 0;
+            store.file_digests(&files, |_, _| count += 1).unwrap();
+            count
         };
         let learn = |inodes: std::ops::Range<u64>| {
             let files: Vec<_> = inodes.map(file).collect();

@@ -11,7 +11,7 @@ use wharf_oci::{Algorithm, Digest, Hasher};
 
 use super::digests::Digests;
 use super::layer::Times;
-use crate::copy::{Content, LayerEntry};
+use crate::copy::{Content, LayerEntries, LayerEntry};
 use crate::tree::NodeKind;
 
 const BLOCK_BYTES: u64 = Compressor::<Vec<u8>>::BLOCK_BYTES;
@@ -48,7 +48,7 @@ impl BlockKeys {
     /// # Errors
     /// If one cannot be in an archive.
     pub(super) fn of(
-        entries: &[(Vec<u8>, LayerEntry)],
+        entries: &LayerEntries,
         times: Times,
         digests: &Digests<'_>,
     ) -> io::Result<Self> {

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use wharf_images::FileIdentity;
 use wharf_oci::Digest;
 
 use super::digests::Digests;
@@ -417,12 +416,8 @@ pub(super) fn content_fields(
     times: Times,
     digests: &mut Digests<'_>,
 ) -> Result<KeyFields, StepError> {
-    let identities: Vec<FileIdentity> = parts
-        .iter()
-        .flat_map(files)
-        .filter_map(|(_, node, _)| node.identity)
-        .collect();
-    digests.load(&identities)?;
+    let nodes = parts.iter().flat_map(files).map(|(_, node, _)| node);
+    digests.load(nodes.filter_map(|node| node.identity))?;
     let mut fields = shape.clone();
     for part in parts {
         let name = label(&part.selected.name);

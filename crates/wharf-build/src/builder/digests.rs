@@ -35,19 +35,17 @@ impl<'a> Digests<'a> {
     }
 
     /// Looks files up, so that each is not asked for alone.
-    pub(super) fn load(&mut self, files: &[FileIdentity]) -> Result<(), RecordsError> {
+    pub(super) fn load(
+        &mut self,
+        files: impl Iterator<Item = FileIdentity>,
+    ) -> Result<(), RecordsError> {
         let wanted: Vec<FileIdentity> = files
-            .iter()
-            .filter(|file| !self.known.contains_key(file))
-            .copied()
+            .filter(|file| self.is_settled(file) && !self.known.contains_key(file))
             .collect();
-        let found = self.store.file_digests(&wanted)?;
-        for (file, found) in wanted.into_iter().zip(found) {
-            if let Some(found) = found.filter(|_| self.is_settled(&file)) {
-                self.known.insert(file, found);
-            }
-        }
-        Ok(())
+        self.known.reserve(wanted.len());
+        self.store.file_digests(&wanted, |file, found| {
+            self.known.insert(*file, found);
+        })
     }
 
     /// Whether the file's times tell if it is changed after now.

@@ -1,6 +1,8 @@
 //! A step's key: a digest over everything that goes into it, each part with its name and length, so that no two inputs look
 //! alike.
 
+use std::collections::HashMap;
+
 use wharf_oci::{Algorithm, Digest, Hasher};
 
 /// Changes whenever steps come to something else from the same input.
@@ -8,16 +10,40 @@ const VERSION: u8 = 1;
 /// How much of the fields is kept for comparison.
 const MAXIMUM_KEPT_BYTES: usize = 512 * 1024;
 
-/// What goes into a key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What goes into a key. It is hashed as it comes; of very many parts only the first are kept.
+#[derive(Debug, Clone)]
 pub struct KeyFields {
-    fields: Vec<(String, Vec<u8>)>,
+    hasher: Hasher,
+    kept: Vec<u8>,
+    keeps_all: bool,
+}
+
+impl Default for KeyFields {
+    fn default() -> Self {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(&[VERSION]);
+        Self {
+            hasher,
+            kept: vec![VERSION],
+            keeps_all: true,
+        }
+    }
 }
 
 impl KeyFields {
     /// Adds a part.
-    pub fn push(&mut self, name: impl Into<String>, value: impl AsRef<[u8]>) {
-        self.fields.push((name.into(), value.as_ref().to_vec()));
+    pub fn push(&mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) {
+        let (name, value) = (name.as_ref().as_bytes(), value.as_ref());
+        self.keeps_all &= self.kept.len() + name.len() + value.len() <= MAXIMUM_KEPT_BYTES;
+        for part in [name, value] {
+            let length = (part.len() as u64).to_le_bytes();
+            self.hasher.update(&length);
+            self.hasher.update(part);
+            if self.keeps_all {
+                self.kept.extend(length);
+                self.kept.extend_from_slice(part);
+            }
+        }
     }
 
     /// Adds a part if there is one. That there is none says something, too, since names are hashed.
@@ -29,74 +55,58 @@ impl KeyFields {
 
     /// The key.
     pub fn digest(&self) -> Digest {
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        hasher.update(&[VERSION]);
-        for (name, value) in &self.fields {
-            for part in [name.as_bytes(), value] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part);
-            }
-        }
-        hasher.finish()
+        self.hasher.clone().finish()
     }
 
     /// The parts as they are kept in the store; of very many only the first.
-    pub fn encoded(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        for (name, value) in &self.fields {
-            if bytes.len() + name.len() + value.len() > MAXIMUM_KEPT_BYTES {
-                break;
-            }
-            for part in [name.as_bytes(), value] {
-                bytes.extend((part.len() as u64).to_le_bytes());
-                bytes.extend_from_slice(part);
-            }
-        }
-        bytes
+    pub fn encoded(&self) -> &[u8] {
+        &self.kept
     }
 
-    /// Reads what [`Self::encoded`] wrote; `None` for what another version wrote.
-    pub fn decoded(bytes: &[u8]) -> Option<Self> {
-        let (version, mut rest) = bytes.split_first()?;
-        if *version != VERSION {
-            return None;
-        }
-        let mut fields = Vec::new();
-        while !rest.is_empty() {
-            let mut part = || {
-                let (length, behind) = rest.split_first_chunk::<8>()?;
-                let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-                let (value, behind) = behind.split_at_checked(length)?;
-                rest = behind;
-                Some(value.to_vec())
-            };
-            let name = String::from_utf8(part()?).ok()?;
-            fields.push((name, part()?));
-        }
-        Some(Self { fields })
-    }
-
-    /// The names of parts that differ, those of `self` first: changed or new, then those that only `other` has.
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let value_in = |fields: &Self, name: &str| {
-            let found = fields.fields.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.clone())
-        };
+    /// The names of parts that differ from those of an earlier key, as far as both are kept: changed or new, then those that only
+    /// the other has. `None` if another version wrote it.
+    pub fn differences(&self, earlier: &[u8]) -> Option<Vec<String>> {
+        let (own, other) = (decoded(&self.kept)?, decoded(earlier)?);
+        let own_values: HashMap<&str, &[u8]> = own.iter().copied().collect();
+        let other_values: HashMap<&str, &[u8]> = other.iter().copied().collect();
         let mut names = Vec::new();
-        for (name, value) in &self.fields {
-            match value_in(other, name) {
-                Some(before) if before == *value => {}
+        for (name, value) in own {
+            match other_values.get(name) {
+                Some(before) if *before == value => {}
                 Some(_) => names.push(format!("{name} changed")),
                 None => names.push(format!("{name} is new")),
             }
         }
-        for (name, _) in &other.fields {
-            if value_in(self, name).is_none() {
+        for (name, _) in other {
+            if !own_values.contains_key(name) {
                 names.push(format!("{name} is gone"));
             }
         }
-        names
+        Some(names)
     }
+}
+
+/// A name and a value.
+type Part<'a> = (&'a str, &'a [u8]);
+
+/// Reads what [`KeyFields::encoded`] gave; `None` for what another version wrote.
+fn decoded(bytes: &[u8]) -> Option<Vec<Part<'_>>> {
+    let (version, mut rest) = bytes.split_first()?;
+    if *version != VERSION {
+        return None;
+    }
+    let mut fields = Vec::new();
+    while !rest.is_empty() {
+        let mut part = || {
+            let (length, behind) = rest.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            let (value, behind) = behind.split_at_checked(length)?;
+            rest = behind;
+            Some(value)
+        };
+        fields.push((std::str::from_utf8(part()?).ok()?, part()?));
+    }
+    Some(fields)
 }
 
 #[cfg(test)]
@@ -127,14 +137,23 @@ mod tests {
 
     #[test]
     fn parts_are_kept_and_compared() {
-        let one = fields(&[("a", "b"), ("c", "d")]);
-        assert_eq!(KeyFields::decoded(&one.encoded()), Some(one.clone()));
-        assert_eq!(KeyFields::decoded(&[9]), None);
-        assert_eq!(KeyFields::decoded(&[1, 0]), None);
-        let other = fields(&[("a", "x"), ("e", "f")]);
-        assert_eq!(
-            one.differences(&other),
-            ["a changed", "c is new", "e is gone"]
-        );
+        let one = fields(&[("a", "b"), ("c", "d"), ("g", "h")]);
+        let other = fields(&[("a", "x"), ("e", "f"), ("g", "h")]);
+        let found = one.differences(other.encoded()).unwrap();
+        assert_eq!(found, ["a changed", "c is new", "e is gone"]);
+        assert_eq!(one.differences(one.encoded()), Some(Vec::new()));
+        assert_eq!(one.differences(&[9]), None);
+        assert_eq!(one.differences(&[1, 0]), None);
+    }
+
+    #[test]
+    fn of_very_many_parts_the_first_are_kept() {
+        let large = "x".repeat(MAXIMUM_KEPT_BYTES / 2);
+        let first = [("a", large.as_str()), ("b", large.as_str()), ("c", "d")];
+        let one = fields(&first);
+        assert!(one.encoded().len() < MAXIMUM_KEPT_BYTES);
+        let other = fields(&first[..2]);
+        assert_eq!(one.encoded(), other.encoded());
+        assert_ne!(one.digest(), other.digest());
     }
 }

@@ -14,7 +14,7 @@ use super::cancellation::Cancellation;
 use super::digests::{Digests, Hashing};
 use super::error::StepError;
 use super::known_blocks::{self, KnownBlocks};
-use crate::copy::{Content, LayerEntry};
+use crate::copy::{Content, LayerEntries, LayerEntry};
 use crate::plan::LayerRef;
 use crate::tree::Node;
 
@@ -111,7 +111,7 @@ pub(super) struct WrittenLayer {
 /// Writes the entries as a layer into the store and keeps it under the lease. What an earlier archive begins with in the same way
 /// is taken from there, and the files in it are not read.
 pub(super) fn write_layer(
-    entries: &[(Vec<u8>, LayerEntry)],
+    entries: &LayerEntries,
     times: Times,
     target: LayerTarget<'_>,
     digests: &mut Digests<'_>,
@@ -215,7 +215,7 @@ fn publish(
 /// Writes the entries from the one numbered `first` on; the sum of the sizes of all.
 fn append_all<W: Write>(
     tar: &mut TarWriter<W>,
-    entries: &[(Vec<u8>, LayerEntry)],
+    entries: &LayerEntries,
     first: usize,
     times: Times,
     digests: &mut Digests<'_>,

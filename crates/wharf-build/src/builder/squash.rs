@@ -11,7 +11,7 @@ use super::digests::Digests;
 use super::error::StepError;
 use super::layer::{Blocks, LayerTarget, write_layer};
 use super::stage::{BuiltLayer, BuiltStage};
-use crate::copy::{Content, LayerEntry};
+use crate::copy::{Content, LayerEntries, LayerEntry};
 use crate::tree::{FileTree, LayersTree, Lookup as _, Node, NodeKind, join};
 
 /// What is found below becomes unseen through a file of this name.
@@ -112,7 +112,7 @@ fn history(steps: &[History], kept: usize) -> Vec<History> {
 struct Difference {
     base: LayersTree,
     whole: Arc<dyn FileTree>,
-    entries: Vec<(Vec<u8>, LayerEntry)>,
+    entries: LayerEntries,
     /// Numbers of files with several names.
     links: HashMap<(u64, u64), u64>,
 }
@@ -141,7 +141,7 @@ impl Difference {
                 content: Content::None,
                 link: None,
             };
-            self.entries.push((join(path, &marker), entry));
+            self.entries.push((join(path, &marker), Box::new(entry)));
         }
         Ok(())
     }
@@ -164,6 +164,6 @@ impl Difference {
             content,
             link,
         };
-        self.entries.push((path.to_vec(), entry));
+        self.entries.push((path.to_vec(), Box::new(entry)));
     }
 }

@@ -18,7 +18,7 @@ use super::remote::RemoteSources;
 use super::run::StepRunner;
 use super::stages::Stages;
 use crate::copy::{
-    Destination, Filters, LayerEntry, Owner, Placement, place, place_directory, resolve_owner,
+    Destination, Filters, LayerEntries, Owner, Placement, place, place_directory, resolve_owner,
     select,
 };
 use crate::plan::{Action, ImageDraft, LayerRef, Plan, PlannedStage, PlannedStep, StageBase};
@@ -325,7 +325,7 @@ impl StageWork {
 }
 
 /// What a layer of these entries holds; no archive can hold a socket.
-fn listed(entries: &[(Vec<u8>, LayerEntry)], times: Times) -> LayerListing {
+fn listed(entries: &LayerEntries, times: Times) -> LayerListing {
     let mut listing = LayerListing::default();
     let written = entries
         .iter()
@@ -500,13 +500,12 @@ impl Stepping<'_, '_> {
         let store = self.input.store;
         let mut known = store.build_entries_of_shape(shape, COMPARED)?;
         known.extend(store.build_entries_described(&self.step.created_by, COMPARED)?);
-        let mut before = Vec::new();
+        let mut nearest: Option<Vec<String>> = None;
         for entry in &known {
-            let found = store.build_fields(entry)?;
-            before.extend(found.and_then(|found| KeyFields::decoded(&found)));
+            let before = store.build_fields(entry)?.unwrap_or_default();
+            let found = fields.differences(&before).into_iter().chain(nearest);
+            nearest = found.min_by_key(Vec::len);
         }
-        let differences = before.iter().map(|before| fields.differences(before));
-        let nearest = differences.min_by_key(Vec::len);
         running.explain(match nearest {
             None => "miss: this step was not done before".to_owned(),
             Some(differences) => {
@@ -526,7 +525,7 @@ impl Stepping<'_, '_> {
     /// Writes the step's layer and remembers it by its key, and by `more`, which mean nothing elsewhere.
     pub(super) fn keep(
         &mut self,
-        entries: &[(Vec<u8>, LayerEntry)],
+        entries: &LayerEntries,
         shape: &KeyFields,
         fields: &KeyFields,
         more: &[Digest],
@@ -538,7 +537,7 @@ impl Stepping<'_, '_> {
     /// Writes the step's layer, which may be much the same as the archive `similar`; with the sum of its files' sizes.
     pub(super) fn write(
         &mut self,
-        entries: &[(Vec<u8>, LayerEntry)],
+        entries: &LayerEntries,
         similar: Option<Digest>,
     ) -> Result<(LayerRef, u64), StepError> {
         let input = self.input;
@@ -583,7 +582,7 @@ impl Stepping<'_, '_> {
             blob: layer.blob.clone(),
             size,
             description: self.step.created_by.clone(),
-            fields: fields.encoded(),
+            fields: fields.encoded().to_vec(),
         })?;
         self.work.push(layer.clone());
         Ok(())

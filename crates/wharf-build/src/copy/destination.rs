@@ -13,11 +13,14 @@ const WHITEOUT: &[u8] = b".wh.";
 #[derive(Debug)]
 pub struct Destination<'a> {
     base: Option<&'a dyn FileTree>,
-    entries: BTreeMap<Vec<u8>, LayerEntry>,
+    entries: BTreeMap<Vec<u8>, Box<LayerEntry>>,
     /// Paths whose content in the base is gone.
     hidden: BTreeSet<Vec<u8>>,
     links: u64,
 }
+
+/// The files of a layer with their paths, in the order of an archive.
+pub type LayerEntries = Vec<(Vec<u8>, Box<LayerEntry>)>;
 
 /// A file of the layer.
 #[derive(Debug, Clone)]
@@ -102,7 +105,7 @@ impl<'a> Destination<'a> {
     }
 
     pub(super) fn entry(&self, path: &[u8]) -> Option<&LayerEntry> {
-        self.entries.get(path)
+        self.entries.get(path).map(AsRef::as_ref)
     }
 
     pub(super) fn base(&self) -> Option<&'a dyn FileTree> {
@@ -144,7 +147,7 @@ impl<'a> Destination<'a> {
         if base_name(path).starts_with(WHITEOUT) {
             return Err(PlaceError::Whiteout { path: shown(path) });
         }
-        self.entries.insert(path.to_vec(), entry);
+        self.entries.insert(path.to_vec(), Box::new(entry));
         Ok(())
     }
 
@@ -180,7 +183,7 @@ impl<'a> Destination<'a> {
     ///
     /// # Errors
     /// If the base cannot be read.
-    pub fn into_entries(mut self) -> Result<Vec<(Vec<u8>, LayerEntry)>, PlaceError> {
+    pub fn into_entries(mut self) -> Result<LayerEntries, PlaceError> {
         let mut missing = BTreeMap::new();
         for path in self.entries.keys() {
             let mut above = parent(path);
@@ -196,11 +199,11 @@ impl<'a> Destination<'a> {
                 let node = known.unwrap_or_else(|| Node::directory(0o755, 0, 0));
                 missing.insert(
                     above.to_vec(),
-                    LayerEntry {
+                    Box::new(LayerEntry {
                         node,
                         content: Content::None,
                         link: None,
-                    },
+                    }),
                 );
                 above = parent(above);
             }
@@ -208,7 +211,7 @@ impl<'a> Destination<'a> {
         self.entries.append(&mut missing);
         self.add_whiteouts()?;
         let mut entries: Vec<_> = self.entries.into_iter().collect();
-        entries.sort_by(|(one, first), (other, second)| {
+        entries.sort_unstable_by(|(one, first), (other, second)| {
             let slash = |entry: &LayerEntry| entry.node.is_directory().then_some(b'/');
             let one = one.iter().copied().chain(slash(first));
             one.cmp(other.iter().copied().chain(slash(second)))
@@ -239,7 +242,7 @@ impl<'a> Destination<'a> {
                         content: Content::None,
                         link: None,
                     };
-                    self.entries.insert(whiteout, entry);
+                    self.entries.insert(whiteout, Box::new(entry));
                 }
             }
         }

@@ -13,7 +13,7 @@ mod place;
 mod select;
 
 pub use archive::{ArchiveError, ReadArchive, is_archive, read_archive};
-pub use destination::{Content, Destination, LayerEntry, PlaceError};
+pub use destination::{Content, Destination, LayerEntries, LayerEntry, PlaceError};
 pub use materialize::materialize;
 pub use mode::{Clause, ModeChange, ModeError};
 pub use owner::{Owner, resolve_owner};

@@ -57,6 +57,8 @@ pub struct Compressor<W: Write> {
     target: W,
     block: Vec<u8>,
     dictionary: Vec<u8>,
+    // What was read and written out: memory is dear where it is touched for the first time.
+    spare: Vec<Buffers>,
     // In the order of the input.
     pending: VecDeque<Receiver<io::Result<Deflated>>>,
     pending_limit: usize,
@@ -127,6 +129,7 @@ impl<W: Write> Compressor<W> {
             target,
             block: Vec::with_capacity(BLOCK_BYTES),
             dictionary: Vec::new(),
+            spare: Vec::new(),
             pending: VecDeque::new(),
             pending_limit: threads * BLOCKS_AHEAD,
             crc: crc32fast::Hasher::new(),
@@ -162,13 +165,23 @@ impl<W: Write> Compressor<W> {
         while self.pending.len() >= self.pending_limit {
             self.write_oldest()?;
         }
+        // Whatever is done gives its buffers back.
+        while let Some(done) = self.pending.front().and_then(|next| next.try_recv().ok()) {
+            self.pending.pop_front();
+            self.write_block(done?)?;
+        }
         let tail = self.block.len().saturating_sub(DICTIONARY_BYTES);
         let next_dictionary = self.block.get(tail..).unwrap_or_default().to_vec();
-        let next_block = Vec::with_capacity(if is_last { 0 } else { BLOCK_BYTES });
         let (sender, receiver) = sync_channel(1);
+        let mut buffers = self.spare.pop().unwrap_or_default();
+        std::mem::swap(&mut self.block, &mut buffers.plain);
+        self.block.clear();
+        if !is_last {
+            self.block.reserve_exact(BLOCK_BYTES);
+        }
         let job = Job {
             number: self.submitted,
-            block: std::mem::replace(&mut self.block, next_block),
+            buffers,
             dictionary: std::mem::replace(&mut self.dictionary, next_dictionary),
             is_last,
             result: sender,
@@ -177,7 +190,7 @@ impl<W: Write> Compressor<W> {
         self.pending.push_back(receiver);
         let workers = match self.workers.take() {
             None if is_last => {
-                self.deflating.work(&job);
+                self.deflating.work(job);
                 return Ok(());
             }
             None => Workers::start(self.threads, &self.deflating)?,
@@ -191,9 +204,16 @@ impl<W: Write> Compressor<W> {
             return Ok(());
         };
         let deflated = receiver.recv().map_err(|_gone| worker_gone())??;
-        self.count(deflated.block.plain_check, deflated.plain_bytes);
-        self.blocks.push(deflated.block);
-        self.target.write_all(&deflated.bytes)
+        self.write_block(deflated)
+    }
+
+    fn write_block(&mut self, deflated: Deflated) -> io::Result<()> {
+        let Deflated { block, buffers } = deflated;
+        self.count(block.plain_check, buffers.plain.len() as u64);
+        self.blocks.push(block);
+        self.target.write_all(&buffers.deflated)?;
+        self.spare.push(buffers);
+        Ok(())
     }
 
     fn count(&mut self, crc: u32, length: u64) {
@@ -232,18 +252,24 @@ impl<W: Write> fmt::Debug for Compressor<W> {
     }
 }
 
+/// A block, and what it becomes.
+#[derive(Default)]
+struct Buffers {
+    plain: Vec<u8>,
+    deflated: Vec<u8>,
+}
+
 struct Job {
     number: usize,
-    block: Vec<u8>,
+    buffers: Buffers,
     dictionary: Vec<u8>,
     is_last: bool,
     result: SyncSender<io::Result<Deflated>>,
 }
 
 struct Deflated {
-    bytes: Vec<u8>,
     block: DeflatedBlock,
-    plain_bytes: u64,
+    buffers: Buffers,
 }
 
 /// How blocks are deflated.
@@ -254,35 +280,49 @@ struct Deflating {
 }
 
 impl Deflating {
-    fn work(&self, job: &Job) {
-        let result = self.known_or_deflated(job);
+    fn work(&self, job: Job) {
+        let mut buffers = job.buffers;
+        let block = BlockToDeflate {
+            number: job.number,
+            plain: &buffers.plain,
+            dictionary: &job.dictionary,
+            is_last: job.is_last,
+        };
+        let block = self.known_or_deflated(block, &mut buffers.deflated);
+        let result = block.map(|block| Deflated { block, buffers });
         // A compressor that was dropped wants no result.
         let _nobody_may_want_it = job.result.send(result);
     }
 
-    fn known_or_deflated(&self, job: &Job) -> io::Result<Deflated> {
-        let plain_check = crc_of(&job.block);
-        let plain_bytes = job.block.len() as u64;
-        let known = self.known.as_ref().and_then(|known| known.find(job.number));
-        if let Some((block, bytes)) = known.filter(|(block, _)| block.plain_check == plain_check) {
-            return Ok(Deflated {
-                bytes,
-                block,
-                plain_bytes,
-            });
+    fn known_or_deflated(
+        &self,
+        block: BlockToDeflate<'_>,
+        deflated: &mut Vec<u8>,
+    ) -> io::Result<DeflatedBlock> {
+        let plain_check = crc_of(block.plain);
+        let known = self.known.as_ref();
+        if let Some((known, bytes)) = known.and_then(|known| known.find(block.number))
+            && known.plain_check == plain_check
+        {
+            *deflated = bytes;
+            return Ok(known);
         }
-        let bytes = deflate_block(self.level, job)?;
-        let block = DeflatedBlock {
-            length: u32::try_from(bytes.len()).map_err(io::Error::other)?,
-            check: crc_of(&bytes),
+        deflate_block(self.level, block, deflated)?;
+        Ok(DeflatedBlock {
+            length: u32::try_from(deflated.len()).map_err(io::Error::other)?,
+            check: crc_of(deflated),
             plain_check,
-        };
-        Ok(Deflated {
-            bytes,
-            block,
-            plain_bytes,
         })
     }
+}
+
+/// What one block is deflated from.
+#[derive(Clone, Copy)]
+struct BlockToDeflate<'a> {
+    number: usize,
+    plain: &'a [u8],
+    dictionary: &'a [u8],
+    is_last: bool,
 }
 
 /// Threads that deflate blocks; they end when this is dropped.
@@ -331,40 +371,40 @@ fn work(queue: &Mutex<Receiver<Job>>, deflating: &Deflating) {
         // The lock is held while waiting: one of the idle threads waits for the next block, the others for it.
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        deflating.work(&job);
+        deflating.work(job);
     }
 }
 
-fn deflate_block(level: u32, job: &Job) -> io::Result<Vec<u8>> {
+fn deflate_block(level: u32, block: BlockToDeflate<'_>, bytes: &mut Vec<u8>) -> io::Result<()> {
     // Not one that is reset: zlib-rs keeps something of the block before, and then the bytes depend on which thread had which block.
     let mut deflate = Compress::new(Compression::new(level), false);
-    if !job.dictionary.is_empty() {
+    if !block.dictionary.is_empty() {
         deflate
-            .set_dictionary(&job.dictionary)
+            .set_dictionary(block.dictionary)
             .map_err(io::Error::other)?;
     }
-    let flush = if job.is_last {
+    let flush = if block.is_last {
         FlushCompress::Finish
     } else {
         FlushCompress::Sync
     };
-    let mut bytes = Vec::with_capacity(job.block.len() / 2 + 1024);
+    bytes.clear();
+    bytes.reserve(block.plain.len() / 2 + 1024);
     loop {
         let taken = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
-        let rest = job.block.get(taken..).unwrap_or_default();
+        let rest = block.plain.get(taken..).unwrap_or_default();
         let status = deflate
-            .compress_vec(rest, &mut bytes, flush)
+            .compress_vec(rest, bytes, flush)
             .map_err(io::Error::other)?;
-        let all_taken = deflate.total_in() == job.block.len() as u64;
+        let all_taken = deflate.total_in() == block.plain.len() as u64;
         // Room that was left over means that nothing is held back any more.
         if status == Status::StreamEnd
-            || (!job.is_last && all_taken && bytes.len() < bytes.capacity())
+            || (!block.is_last && all_taken && bytes.len() < bytes.capacity())
         {
-            break;
+            return Ok(());
         }
         bytes.reserve(BLOCK_BYTES / 4);
     }
-    Ok(bytes)
 }
 
 fn crc_of(bytes: &[u8]) -> u32 {
