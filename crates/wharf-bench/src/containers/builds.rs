@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::projects::Project;
 use crate::accounting::Usage;
 use crate::images::ImageName;
+use crate::memory::bring_into_memory;
 use crate::results::{CaseResults, Quantity};
 use crate::tools::{BuildOrder, Operation, Session, Tool, User};
 
@@ -121,6 +122,7 @@ fn build(
     target: Option<&str>,
     cached: bool,
 ) -> Result<Usage> {
+    bring_into_memory(&project.folder)?;
     let order = BuildOrder {
         context: &project.folder,
         target,

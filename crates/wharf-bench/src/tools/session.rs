@@ -17,7 +17,7 @@ use super::ruler::Ruler;
 use super::skopeo::Skopeo;
 use super::wharf::Wharf;
 use crate::accounting::{Account, Usage, run};
-use crate::memory::touch_free_memory;
+use crate::memory::{bring_into_memory, touch_free_memory};
 use crate::sandbox::Sandbox;
 use crate::volume::{Volume, VolumeKind};
 
@@ -227,6 +227,12 @@ impl Session {
         let Some(mut steps) = self.commands(operation) else {
             return Ok(None);
         };
+        for step in &steps {
+            let program = Path::new("/usr/bin").join(step.get_program());
+            if program.exists() {
+                bring_into_memory(&program)?;
+            }
+        }
         touch_free_memory();
         Ok(Some(self.account.measure(&mut steps)?.0))
     }
