@@ -27,8 +27,8 @@ pub use apply::{
     REMEMBERED_XATTR, RememberedEntry, RememberedMetadata, apply_layer,
 };
 pub use compression::{
-    Compression, Compressor, Decompressor, DeflatedBlock, DeflatedBlocks, MAGIC_BYTES,
-    ZstdCompressor, detect,
+    Compressed, Compression, Compressor, Decompressor, DeflatedBlock, DeflatedBlocks, MAGIC_BYTES,
+    PlainHash, ZstdCompressor, detect,
 };
 pub use extract::{ExtractError, ExtractOptions, ExtractPlace, Ownership, extract_archive};
 pub use limits::{LimitExceeded, Limits};

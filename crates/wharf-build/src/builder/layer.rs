@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use wharf_blobs::Spool;
 use wharf_images::{FileDigest, ImageStore, Lease};
-use wharf_layers::{Compressor, DeflatedBlock, DeflatedBlocks, Entry, TarWriter};
+use wharf_layers::{Compressor, DeflatedBlock, DeflatedBlocks, Entry, PlainHash, TarWriter};
 use wharf_oci::{Algorithm, Descriptor, DiffId, Digest, Hasher, HasherState, MediaType};
 
 use super::block_keys::{BlockKeys, Header, Headers};
@@ -21,7 +21,6 @@ use crate::tree::Node;
 /// As Docker compresses.
 const GZIP_LEVEL: u32 = 6;
 const BUFFER_BYTES: usize = 256 << 10;
-const BLOCK_BYTES: u64 = Compressor::<Spool>::BLOCK_BYTES;
 const DICTIONARY_BYTES: u64 = Compressor::<Spool>::DICTIONARY_BYTES;
 
 /// Which times files in a new layer get.
@@ -174,13 +173,16 @@ fn write_into<'a>(
         .finish()
         .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
         .map_err(not_written)?;
-    let diff_id = DiffId::new(sink.hasher.finish());
-    let (spool, blocks) = sink.compressor.finish_with_blocks().map_err(not_written)?;
+    let finished = sink.compressor.finish_with_blocks().map_err(not_written)?;
+    let hashed = finished
+        .plain
+        .ok_or_else(|| not_written(io::Error::other("it was not hashed")))?;
+    let diff_id = DiffId::new(hashed.hasher.finish());
     Ok(WrittenLayer {
-        layer: publish(spool, diff_id, target.store, target.lease)?,
+        layer: publish(finished.target, diff_id, target.store, target.lease)?,
         size,
-        blocks,
-        states: sink.states,
+        blocks: finished.blocks,
+        states: hashed.states,
     })
 }
 
@@ -246,47 +248,45 @@ fn append<W: Write>(
     let Some(Content::Tree { tree, path: source }) = content else {
         return tar.append_bytes(&header.entry, b"").map_err(failed);
     };
-    let opened = tree.open(source)?;
-    header.put_capability(opened.capability.as_deref());
     let changed = || StepError::Changed { path: shown(path) };
-    let mut content = opened.content;
     // Whoever changes it while it is read changes its times.
     if let Some(known) = digests.settled(&entry.node) {
+        header.put_capability(known.capability.as_deref());
+        let mut content = tree.open_content(source)?;
         copy(tar, &header.entry, path, &mut content)?;
         let is_same = content.identity() == entry.node.identity;
-        let is_known = known.capability == opened.capability;
-        return (is_same && is_known).then_some(()).ok_or_else(changed);
+        return is_same.then_some(()).ok_or_else(changed);
     }
-    let mut content = Hashing::new(content);
+    let opened = tree.open(source)?;
+    header.put_capability(opened.capability.as_deref());
+    let mut content = Hashing::new(opened.content);
     copy(tar, &header.entry, path, &mut content)?;
+    let is_longer = content.read(&mut [0; 1]).map_err(failed)? > 0;
     let found = FileDigest {
         digest: content.digest(),
         capability: opened.capability,
     };
     let differs = |known: FileDigest| known != found;
-    if digests.known(&entry.node).is_some_and(differs) {
+    if is_longer || digests.known(&entry.node).is_some_and(differs) {
         return Err(changed());
     }
     digests.learn(&entry.node, &found);
     Ok(())
 }
 
-/// Writes an entry with what the file holds, which must be as long as was said.
+/// Writes an entry with what the file holds, which must not be shorter than was said.
 fn copy<W: Write>(
     tar: &mut TarWriter<W>,
     entry: &Entry,
     path: &[u8],
     content: &mut impl Read,
 ) -> Result<(), StepError> {
-    let failed = |source| StepError::io(shown(path), source);
-    let changed = || StepError::Changed { path: shown(path) };
-    match tar.append(entry, &mut *content) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
-        written => written.map_err(failed)?,
+    match tar.append(entry, content) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(StepError::Changed { path: shown(path) })
+        }
+        written => written.map_err(|source| StepError::io(shown(path), source)),
     }
-    let mut more = [0; 1];
-    let is_longer = content.read(&mut more).map_err(failed)? > 0;
-    (!is_longer).then_some(()).ok_or_else(changed)
 }
 
 fn shown(path: &[u8]) -> String {
@@ -295,12 +295,8 @@ fn shown(path: &[u8]) -> String {
 
 /// Takes an archive: hashes and compresses it, as long as the build is not given up.
 pub(super) struct LayerSink<'a> {
-    hasher: Hasher,
     compressor: Compressor<Spool>,
     cancellation: &'a Cancellation,
-    /// How much of the archive is behind, what was taken over included.
-    position: u64,
-    states: Vec<HasherState>,
     /// So much comes again that was taken over.
     repeated: u64,
 }
@@ -319,12 +315,14 @@ impl<'a> LayerSink<'a> {
             None => Compressor::gzip(spool, GZIP_LEVEL, threads),
             Some(known) => Compressor::gzip_from_known(spool, GZIP_LEVEL, threads, known),
         };
-        Ok(Self {
+        let mut compressor = compressor.map_err(not_written)?;
+        compressor.hash_plain(PlainHash {
             hasher: Hasher::new(Algorithm::Sha256),
-            compressor: compressor.map_err(not_written)?,
-            cancellation: target.cancellation,
-            position: 0,
             states: Vec::new(),
+        });
+        Ok(Self {
+            compressor,
+            cancellation: target.cancellation,
             repeated: 0,
         })
     }
@@ -348,9 +346,7 @@ impl<'a> LayerSink<'a> {
         let Some(hasher) = last.and_then(|last| Hasher::resume(Algorithm::Sha256, last)) else {
             return Ok((Self::with(target, Some(&blocks))?, 0));
         };
-        sink.hasher = hasher;
-        sink.states = states;
-        sink.position = count as u64 * BLOCK_BYTES;
+        sink.compressor.hash_plain(PlainHash { hasher, states });
         sink.repeated = start.offset + DICTIONARY_BYTES;
         Ok((sink, start.entry))
     }
@@ -378,14 +374,7 @@ impl Write for LayerSink<'_> {
         if self.repeated > 0 {
             return Ok(self.repeat(bytes));
         }
-        // it never takes more than what is left of its block
-        let count = self.compressor.write(bytes)?;
-        self.hasher.update(bytes.get(..count).unwrap_or_default());
-        self.position += count as u64;
-        if self.position.is_multiple_of(BLOCK_BYTES) {
-            self.states.push(self.hasher.save());
-        }
-        Ok(count)
+        self.compressor.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -92,6 +92,12 @@ impl FolderTree {
         )
     }
 
+    fn open_file(&self, path: &[u8]) -> Result<File, TreeError> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = self.open_at(path, flags).map_err(self.failure(path))?;
+        Ok(File::from(file))
+    }
+
     fn on_disk(&self, path: &[u8]) -> PathBuf {
         use std::os::unix::ffi::OsStrExt as _;
         self.path.join(std::ffi::OsStr::from_bytes(path))
@@ -216,9 +222,11 @@ impl FileTree for FolderTree {
     }
 
     fn open(&self, path: &[u8]) -> Result<Opened, TreeError> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = self.open_at(path, flags).map_err(self.failure(path))?;
-        opened(File::from(file)).map_err(self.failure(path))
+        opened(self.open_file(path)?).map_err(self.failure(path))
+    }
+
+    fn open_content(&self, path: &[u8]) -> Result<OpenedContent, TreeError> {
+        Ok(OpenedContent::Disk(self.open_file(path)?))
     }
 
     fn ignored_by(&self, path: &[u8]) -> Option<(usize, String)> {

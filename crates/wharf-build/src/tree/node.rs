@@ -154,6 +154,14 @@ pub trait FileTree: Lookup + fmt::Debug + Send + Sync {
     /// If it cannot be opened.
     fn open(&self, path: &[u8]) -> Result<Opened, TreeError>;
 
+    /// The same for whoever knows the attribute.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    fn open_content(&self, path: &[u8]) -> Result<OpenedContent, TreeError> {
+        Ok(self.open(path)?.content)
+    }
+
     /// The pattern of `.dockerignore` that takes a path out of the tree, with its line; `None` if none does.
     fn ignored_by(&self, _path: &[u8]) -> Option<(usize, String)> {
         None

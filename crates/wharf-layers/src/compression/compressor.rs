@@ -15,6 +15,8 @@ use std::thread::JoinHandle;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
+use super::plain_hash::{PlainBlock, PlainHash, PlainHasher};
+
 /// Blocks of 1 MiB lose less than a thousandth to their ends.
 const BLOCK_BYTES: usize = 1 << 20;
 /// How far back deflate can refer.
@@ -49,6 +51,17 @@ impl DeflatedBlock {
     }
 }
 
+/// What was compressed.
+#[derive(Debug)]
+pub struct Compressed<W> {
+    /// Where it was written.
+    pub target: W,
+    /// Its blocks, in their order.
+    pub blocks: Vec<DeflatedBlock>,
+    /// The digest of what was written, if it was to be reckoned ([`Compressor::hash_plain`]).
+    pub plain: Option<PlainHash>,
+}
+
 /// A writer that compresses with gzip into `W`.
 ///
 /// The same input gives the same output: the header carries neither a name nor a time, and the number
@@ -66,6 +79,7 @@ pub struct Compressor<W: Write> {
     length: u64,
     blocks: Vec<DeflatedBlock>,
     submitted: usize,
+    plain: Option<PlainHasher>,
     deflating: Deflating,
     threads: usize,
     // From the second block on: what is one block needs no other thread.
@@ -136,19 +150,25 @@ impl<W: Write> Compressor<W> {
             length: 0,
             blocks: Vec::new(),
             submitted: 0,
+            plain: None,
             deflating,
             threads,
             workers: None,
         })
     }
 
-    /// Writes what is still held back and the end of the stream. Without it the stream is truncated.
-    pub fn finish(self) -> io::Result<W> {
-        self.finish_with_blocks().map(|(target, _)| target)
+    /// Hashes what is written, on from what is hashed already: that of the blocks that were taken over.
+    pub fn hash_plain(&mut self, hash: PlainHash) {
+        self.plain = Some(PlainHasher::Here(hash));
     }
 
-    /// As [`Compressor::finish`], with the blocks in their order.
-    pub fn finish_with_blocks(mut self) -> io::Result<(W, Vec<DeflatedBlock>)> {
+    /// Writes what is still held back and the end of the stream. Without it the stream is truncated.
+    pub fn finish(self) -> io::Result<W> {
+        self.finish_with_blocks().map(|finished| finished.target)
+    }
+
+    /// As [`Compressor::finish`], with what is known of what was written.
+    pub fn finish_with_blocks(mut self) -> io::Result<Compressed<W>> {
         self.submit(true)?;
         while !self.pending.is_empty() {
             self.write_oldest()?;
@@ -158,7 +178,12 @@ impl<W: Write> Compressor<W> {
         // RFC 1952: the size modulo 2^32.
         let size = u32::try_from(self.length & 0xffff_ffff).unwrap_or_default();
         self.target.write_all(&size.to_le_bytes())?;
-        Ok((self.target, self.blocks))
+        let plain = self.plain.map(PlainHasher::finish).transpose()?;
+        Ok(Compressed {
+            target: self.target,
+            blocks: self.blocks,
+            plain,
+        })
     }
 
     fn submit(&mut self, is_last: bool) -> io::Result<()> {
@@ -174,10 +199,19 @@ impl<W: Write> Compressor<W> {
         let next_dictionary = self.block.get(tail..).unwrap_or_default().to_vec();
         let (sender, receiver) = sync_channel(1);
         let mut buffers = self.spare.pop().unwrap_or_default();
-        std::mem::swap(&mut self.block, &mut buffers.plain);
+        // Whoever hashes it may still have it.
+        if let Some(plain) = Arc::get_mut(&mut buffers.plain) {
+            std::mem::swap(&mut self.block, &mut plain.bytes);
+        } else {
+            let bytes = std::mem::take(&mut self.block);
+            buffers.plain = Arc::new(PlainBlock { bytes });
+        }
         self.block.clear();
         if !is_last {
             self.block.reserve_exact(BLOCK_BYTES);
+        }
+        if let Some(plain) = self.plain.take() {
+            self.plain = Some(plain.take(&buffers.plain, is_last)?);
         }
         let job = Job {
             number: self.submitted,
@@ -209,10 +243,11 @@ impl<W: Write> Compressor<W> {
 
     fn write_block(&mut self, deflated: Deflated) -> io::Result<()> {
         let Deflated { block, buffers } = deflated;
-        self.count(block.plain_check, buffers.plain.len() as u64);
+        self.count(block.plain_check, buffers.plain.bytes.len() as u64);
         self.blocks.push(block);
         self.target.write_all(&buffers.deflated)?;
-        self.spare.push(buffers);
+        // The oldest is used first: by then it is hashed, too.
+        self.spare.insert(0, buffers);
         Ok(())
     }
 
@@ -255,7 +290,7 @@ impl<W: Write> fmt::Debug for Compressor<W> {
 /// A block, and what it becomes.
 #[derive(Default)]
 struct Buffers {
-    plain: Vec<u8>,
+    plain: Arc<PlainBlock>,
     deflated: Vec<u8>,
 }
 
@@ -284,7 +319,7 @@ impl Deflating {
         let mut buffers = job.buffers;
         let block = BlockToDeflate {
             number: job.number,
-            plain: &buffers.plain,
+            plain: &buffers.plain.bytes,
             dictionary: &job.dictionary,
             is_last: job.is_last,
         };

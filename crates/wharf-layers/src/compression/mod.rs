@@ -4,11 +4,13 @@ mod compressor;
 mod decompressor;
 mod detect;
 mod gzip;
+mod plain_hash;
 mod zstd_compressor;
 
-pub use compressor::{Compressor, DeflatedBlock, DeflatedBlocks};
+pub use compressor::{Compressed, Compressor, DeflatedBlock, DeflatedBlocks};
 pub use decompressor::Decompressor;
 pub use detect::{Compression, MAGIC_BYTES, detect};
+pub use plain_hash::PlainHash;
 pub use zstd_compressor::ZstdCompressor;
 
 #[cfg(test)]

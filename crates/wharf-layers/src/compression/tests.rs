@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use crate::{
     Compression, Compressor, Decompressor, DeflatedBlock, DeflatedBlocks, LimitExceeded, Limits,
-    MAGIC_BYTES,
+    MAGIC_BYTES, PlainHash,
 };
+use wharf_oci::{Algorithm, Digest, Hasher};
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     gzip_on(content, 2, content.len().max(1))
@@ -299,7 +300,8 @@ fn gzip_with(content: &[u8], known: &Arc<Earlier>) -> (Vec<u8>, Vec<DeflatedBloc
     let known: Arc<dyn DeflatedBlocks> = Arc::<Earlier>::clone(known);
     let mut compressor = Compressor::gzip_from_known(Vec::new(), 6, 2, &known).unwrap();
     compressor.write_all(content).unwrap();
-    compressor.finish_with_blocks().unwrap()
+    let finished = compressor.finish_with_blocks().unwrap();
+    (finished.target, finished.blocks)
 }
 
 /// What made a difference when a thread's state was used again for its next block.
@@ -397,9 +399,20 @@ fn blocks_that_are_taken_over_give_the_same_bytes() {
         let begin = count * BLOCK;
         let dictionary = usize::try_from(Compressor::<Vec<u8>>::DICTIONARY_BYTES).unwrap();
         compressor.precede(&content[begin.saturating_sub(dictionary)..begin]);
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(&content[..begin]);
+        compressor.hash_plain(PlainHash {
+            hasher,
+            states: Vec::new(),
+        });
         compressor.write_all(&content[begin..]).unwrap();
-        let (continued, again) = compressor.finish_with_blocks().unwrap();
-        assert!(continued == gzip(&content), "{count}");
-        assert_eq!(again.len(), 5);
+        let finished = compressor.finish_with_blocks().unwrap();
+        assert!(finished.target == gzip(&content), "{count}");
+        assert_eq!(finished.blocks.len(), 5);
+        let plain = finished.plain.unwrap();
+        assert_eq!(plain.hasher.finish(), Digest::of(&content));
+        assert_eq!(plain.states.len(), 5 - count);
+        let state = Hasher::resume(Algorithm::Sha256, &plain.states[0]).unwrap();
+        assert_eq!(state.finish(), Digest::of(&content[..begin + BLOCK]));
     }
 }
