@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
 use rustix::process::Pid;
+use rustix::time::Timespec;
 
 /// Namespaces that the child gets anew: the `CLONE_NEW*` bits of clone(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,17 +33,32 @@ pub(crate) enum Forked {
     Parent { child: Pid, descriptor: OwnedFd },
 }
 
+/// How often, and how long apart, it is looked whether the last other thread has gone: a second together.
+const ENDING_THREAD_LOOKS: u32 = 1000;
+const ENDING_THREAD_PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 1_000_000,
+};
+
 /// Forks. The child is killed when its parent dies only if it asks for that itself.
 ///
 /// Only for processes with one thread: this is checked, since a lock that another thread holds would never open in the child.
 pub(crate) fn fork(namespaces: CloneFlags) -> io::Result<Forked> {
-    let threads = std::fs::read_dir("/proc/self/task")?.take(2).count();
-    if threads != 1 {
-        return Err(io::Error::other(
-            "a process with several threads cannot make a container by itself",
-        ));
-    }
+    until_alone(|| Ok(std::fs::read_dir("/proc/self/task")?.take(2).count()))?;
     clone_process(namespaces)
+}
+
+/// Waits until there is one thread: the kernel lets another be joined a little before it is gone.
+fn until_alone(mut threads: impl FnMut() -> io::Result<usize>) -> io::Result<()> {
+    for _ in 0..ENDING_THREAD_LOOKS {
+        if threads()? == 1 {
+            return Ok(());
+        }
+        let _interrupted_is_fine = rustix::thread::nanosleep(&ENDING_THREAD_PAUSE);
+    }
+    Err(io::Error::other(
+        "a process with several threads cannot make a container by itself",
+    ))
 }
 
 /// As [`fork`], in a process that [`fork`] has made and that has started no thread: it has one thread, and perhaps no `/proc` to
@@ -103,5 +119,18 @@ pub(crate) fn close_all_but_standard() -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_is_waited_for_and_one_that_works_is_not() {
+        let mut ending = [2, 2, 1].into_iter();
+        until_alone(|| Ok(ending.next().unwrap())).unwrap();
+        let error = until_alone(|| Ok(2)).unwrap_err();
+        assert!(error.to_string().contains("several threads"), "{error}");
     }
 }
