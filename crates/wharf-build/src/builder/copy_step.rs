@@ -129,6 +129,7 @@ impl Stepping<'_, '_> {
     /// The key over what the file system says of each file; none if that does not tell whether they change.
     fn quick_key(&self, shape: &KeyFields, parts: &[Part]) -> Option<Digest> {
         let mut fields = shape.clone();
+        fields.stop_keeping();
         for part in parts {
             fields.push("source", &part.selected.name);
             fields.push("unpacks", [u8::from(part.unpacks)]);

@@ -7,15 +7,21 @@ use wharf_oci::{Algorithm, Digest, Hasher};
 
 /// Changes whenever steps come to something else from the same input.
 const VERSION: u8 = 1;
-/// How much of the fields is kept for comparison.
-const MAXIMUM_KEPT_BYTES: usize = 512 * 1024;
+/// Changes with the form in which parts are kept.
+const KEPT_VERSION: u8 = 2;
+/// How much is kept for comparison: of some 70,000 files.
+const MAXIMUM_KEPT_BYTES: usize = 4 << 20;
+/// Of longer values a digest is kept, and of that so much.
+const KEPT_VALUE_BYTES: usize = 16;
+/// Before each name and value that is kept.
+const LENGTH_BYTES: usize = 4;
 
-/// What goes into a key. It is hashed as it comes; of very many parts only the first are kept.
+/// What goes into a key. It is hashed as it comes, and kept for comparison; of very many parts only the first.
 #[derive(Debug, Clone)]
 pub struct KeyFields {
     hasher: Hasher,
     kept: Vec<u8>,
-    keeps_all: bool,
+    is_kept: bool,
 }
 
 impl Default for KeyFields {
@@ -24,8 +30,8 @@ impl Default for KeyFields {
         hasher.update(&[VERSION]);
         Self {
             hasher,
-            kept: vec![VERSION],
-            keeps_all: true,
+            kept: vec![KEPT_VERSION],
+            is_kept: true,
         }
     }
 }
@@ -34,16 +40,34 @@ impl KeyFields {
     /// Adds a part.
     pub fn push(&mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) {
         let (name, value) = (name.as_ref().as_bytes(), value.as_ref());
-        self.keeps_all &= self.kept.len() + name.len() + value.len() <= MAXIMUM_KEPT_BYTES;
         for part in [name, value] {
-            let length = (part.len() as u64).to_le_bytes();
-            self.hasher.update(&length);
+            self.hasher.update(&(part.len() as u64).to_le_bytes());
             self.hasher.update(part);
-            if self.keeps_all {
-                self.kept.extend(length);
+        }
+        if self.is_kept {
+            self.keep(name, value);
+        }
+    }
+
+    fn keep(&mut self, name: &[u8], value: &[u8]) {
+        let digest = (value.len() > KEPT_VALUE_BYTES).then(|| Digest::of(value));
+        let value = digest.as_ref().map_or(value, Digest::hash);
+        let value = value.get(..KEPT_VALUE_BYTES).unwrap_or(value);
+        let length = name.len() + value.len() + 2 * LENGTH_BYTES;
+        self.is_kept = self.kept.len() + length <= MAXIMUM_KEPT_BYTES;
+        if self.is_kept {
+            for part in [name, value] {
+                // Nothing so long is kept that its length would not fit.
+                let length = u32::try_from(part.len()).unwrap_or_default();
+                self.kept.extend(length.to_le_bytes());
                 self.kept.extend_from_slice(part);
             }
         }
+    }
+
+    /// What is added from now on is not kept.
+    pub(super) fn stop_keeping(&mut self) {
+        self.is_kept = false;
     }
 
     /// Adds a part if there is one. That there is none says something, too, since names are hashed.
@@ -92,14 +116,14 @@ type Part<'a> = (&'a str, &'a [u8]);
 /// Reads what [`KeyFields::encoded`] gave; `None` for what another version wrote.
 fn decoded(bytes: &[u8]) -> Option<Vec<Part<'_>>> {
     let (version, mut rest) = bytes.split_first()?;
-    if *version != VERSION {
+    if *version != KEPT_VERSION {
         return None;
     }
     let mut fields = Vec::new();
     while !rest.is_empty() {
         let mut part = || {
-            let (length, behind) = rest.split_first_chunk::<8>()?;
-            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            let (length, behind) = rest.split_first_chunk::<LENGTH_BYTES>()?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
             let (value, behind) = behind.split_at_checked(length)?;
             rest = behind;
             Some(value)
@@ -143,17 +167,28 @@ mod tests {
         assert_eq!(found, ["a changed", "c is new", "e is gone"]);
         assert_eq!(one.differences(one.encoded()), Some(Vec::new()));
         assert_eq!(one.differences(&[9]), None);
-        assert_eq!(one.differences(&[1, 0]), None);
+        assert_eq!(one.differences(&[KEPT_VERSION, 0]), None);
     }
 
     #[test]
     fn of_very_many_parts_the_first_are_kept() {
         let large = "x".repeat(MAXIMUM_KEPT_BYTES / 2);
-        let first = [("a", large.as_str()), ("b", large.as_str()), ("c", "d")];
+        let first = [(large.as_str(), "b"), ("c", "d"), (large.as_str(), "e")];
         let one = fields(&first);
         assert!(one.encoded().len() < MAXIMUM_KEPT_BYTES);
         let other = fields(&first[..2]);
         assert_eq!(one.encoded(), other.encoded());
         assert_ne!(one.digest(), other.digest());
+        assert_eq!(one.differences(other.encoded()), Some(Vec::new()));
+    }
+
+    #[test]
+    fn of_long_values_a_digest_is_kept() {
+        let value = |last: char| "long ".repeat(100) + &last.to_string();
+        let one = fields(&[("a", &value('1'))]);
+        assert!(one.encoded().len() < 100);
+        let other = fields(&[("a", &value('2'))]);
+        let found = one.differences(other.encoded()).unwrap();
+        assert_eq!(found, ["a changed"]);
     }
 }

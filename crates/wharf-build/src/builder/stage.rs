@@ -508,6 +508,9 @@ impl Stepping<'_, '_> {
         }
         running.explain(match nearest {
             None => "miss: this step was not done before".to_owned(),
+            Some(differences) if differences.is_empty() => {
+                "miss: something changed of which nothing is remembered, since there is so much of it".to_owned()
+            }
             Some(differences) => {
                 let shown: Vec<&str> = differences.iter().take(10).map(String::as_str).collect();
                 let more = differences.len().saturating_sub(shown.len());

@@ -104,6 +104,12 @@ fn what_is_explained() {
     assert!(explained().starts_with("#3 hit: made "));
     project.file("d/a", "C").file("d/n", "N");
     assert_eq!(explained(), "#3 miss: file a changed, file n is new");
+    for number in 0..20_000 {
+        project.file(&format!("d/many-files/{number}"), "");
+    }
+    explained();
+    project.file("d/many-files/9999", "changed");
+    assert_eq!(explained(), "#3 miss: file many-files/9999 changed");
 }
 
 #[test]
