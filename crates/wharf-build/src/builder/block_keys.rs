@@ -12,7 +12,6 @@ use wharf_oci::{Algorithm, Digest, Hasher};
 use super::digests::Digests;
 use super::layer::Times;
 use crate::copy::{Content, LayerEntries, LayerEntry};
-use crate::tree::NodeKind;
 
 const BLOCK_BYTES: u64 = Compressor::<Vec<u8>>::BLOCK_BYTES;
 /// What deflate sees of the block before counts for a block, too.
@@ -184,19 +183,10 @@ impl Headers {
     /// The next one, without its attributes; `None` of what no archive can hold.
     pub(super) fn of(&mut self, path: &[u8], entry: &LayerEntry) -> Option<Header> {
         let node = &entry.node;
-        let kind = match node.kind {
-            NodeKind::File => EntryKind::File,
-            NodeKind::Directory => EntryKind::Directory,
-            NodeKind::Symlink => EntryKind::Symlink,
-            NodeKind::Fifo => EntryKind::Fifo,
-            NodeKind::CharacterDevice => EntryKind::CharacterDevice,
-            NodeKind::BlockDevice => EntryKind::BlockDevice,
-            NodeKind::Socket => return None,
-        };
         let mut header = Header {
             entry: Entry {
                 name: path.to_vec(),
-                kind,
+                kind: node.kind.in_archive()?,
                 mode: node.mode,
                 user_id: node.user,
                 group_id: node.group,

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use wharf_images::{FileIdentity, RecordsError};
-use wharf_layers::{Device, Timestamp};
+use wharf_layers::{Device, EntryKind, Timestamp};
 use wharf_oci::Digest;
 
 /// The kind of a file.
@@ -26,6 +26,21 @@ pub enum NodeKind {
     BlockDevice,
     /// A socket: no archive can hold one.
     Socket,
+}
+
+impl NodeKind {
+    /// What it is in an archive; `None` of what no archive can hold.
+    pub fn in_archive(self) -> Option<EntryKind> {
+        Some(match self {
+            Self::File => EntryKind::File,
+            Self::Directory => EntryKind::Directory,
+            Self::Symlink => EntryKind::Symlink,
+            Self::Fifo => EntryKind::Fifo,
+            Self::CharacterDevice => EntryKind::CharacterDevice,
+            Self::BlockDevice => EntryKind::BlockDevice,
+            Self::Socket => return None,
+        })
+    }
 }
 
 /// What a tree says of a file, without its content.

@@ -217,7 +217,7 @@ fn to_archive<W: Write>(
 ) -> Result<(), EngineError> {
     for (name, node) in tree.children(path).map_err(classify)? {
         let below = join(path, &name);
-        let Some(kind) = entry_kind(node.kind) else {
+        let Some(kind) = node.kind.in_archive() else {
             continue;
         };
         let mut entry = Entry {
@@ -279,16 +279,4 @@ fn first_name(node: &Node, path: &[u8], names: &mut Names) -> Option<Vec<u8>> {
             None
         }
     }
-}
-
-fn entry_kind(kind: NodeKind) -> Option<EntryKind> {
-    Some(match kind {
-        NodeKind::File => EntryKind::File,
-        NodeKind::Directory => EntryKind::Directory,
-        NodeKind::Symlink => EntryKind::Symlink,
-        NodeKind::Fifo => EntryKind::Fifo,
-        NodeKind::CharacterDevice => EntryKind::CharacterDevice,
-        NodeKind::BlockDevice => EntryKind::BlockDevice,
-        NodeKind::Socket => return None,
-    })
 }
